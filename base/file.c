@@ -1,0 +1,156 @@
+/* Reading, mapping and atomic writing: see file.h. */
+#include "base/file.h"
+#include "base/alloc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void close_fd(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+}
+
+static rrk_status open_regular(const char *path, int *fd, size_t *len, rrk_error *err)
+{
+    *fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (*fd < 0)
+        return base_fail_errno(err, errno, "open", path);
+    struct stat st;
+    if (fstat(*fd, &st) != 0)
+        return base_fail_errno(err, errno, "stat", path);
+    if (!S_ISREG(st.st_mode))
+        return base_fail(err, RRK_E_INVALID, 0, "'%s' is not a regular file", path);
+    *len = (size_t)st.st_size;
+    return RRK_OK;
+}
+
+rrk_status base_file_read(const char *path, size_t max_bytes, char **data, size_t *len, rrk_error *err)
+{
+    int fd RRK_AUTO(close_fd) = -1;
+    size_t size;
+    RRK_TRY(open_regular(path, &fd, &size, err));
+    if (size > max_bytes)
+        return base_fail(err, RRK_E_INVALID, 0, "'%s' has %zu bytes, more than the limit of %zu", path, size, max_bytes);
+    char *buf RRK_AUTO(base_free_ptr) = base_alloc(size + 1, 1);
+    if (!buf)
+        return base_fail_nomem(err, size + 1);
+    size_t done = 0;
+    while (done < size) {
+        ssize_t n = read(fd, buf + done, size - done);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return base_fail_errno(err, errno, "read", path);
+        if (n == 0)
+            break;
+        done += (size_t)n;
+    }
+    buf[done] = '\0';
+    *len = done;
+    *data = RRK_STEAL(buf);
+    return RRK_OK;
+}
+
+rrk_status base_file_map(const char *path, base_mapping *out, rrk_error *err)
+{
+    *out = (base_mapping){0};
+    int fd RRK_AUTO(close_fd) = -1;
+    size_t size;
+    RRK_TRY(open_regular(path, &fd, &size, err));
+    if (size == 0)
+        return base_fail(err, RRK_E_FORMAT, 0, "'%s' is empty", path);
+    void *data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (data == MAP_FAILED)
+        return base_fail_errno(err, errno, "map", path);
+    *out = (base_mapping){data, size};
+    return RRK_OK;
+}
+
+void base_file_unmap(base_mapping *mapping)
+{
+    if (mapping->data)
+        munmap((void *)(uintptr_t)mapping->data, mapping->len);
+    *mapping = (base_mapping){0};
+}
+
+rrk_status base_output_open(base_output *out, const char *path, rrk_error *err)
+{
+    *out = (base_output){0};
+    if (strcmp(path, "-") == 0) {
+        out->stream = stdout;
+        out->path = base_strdup("standard output");
+        return out->path ? RRK_OK : base_fail_nomem(err, sizeof "standard output");
+    }
+    size_t len = strlen(path);
+    out->path = base_strdup(path);
+    out->temporary = base_alloc(len + sizeof ".XXXXXX", 1);
+    if (!out->path || !out->temporary) {
+        base_output_abort(out);
+        return base_fail_nomem(err, len);
+    }
+    snprintf(out->temporary, len + sizeof ".XXXXXX", "%s.XXXXXX", path);
+    int fd = mkostemp(out->temporary, O_CLOEXEC);
+    if (fd < 0) {
+        int cause = errno;
+        base_free(RRK_STEAL(out->temporary));
+        base_output_abort(out);
+        return base_fail_errno(err, cause, "create", path);
+    }
+    mode_t mask = umask(0);
+    umask(mask);
+    fchmod(fd, 0666 & ~mask);
+    out->stream = fdopen(fd, "w");
+    if (!out->stream) {
+        close(fd);
+        base_output_abort(out);
+        return base_fail_nomem(err, sizeof(FILE));
+    }
+    return RRK_OK;
+}
+
+static rrk_status finish_temporary(base_output *out, rrk_error *err)
+{
+    bool bad = fflush(out->stream) != 0 || fsync(fileno(out->stream)) != 0;
+    int cause = errno;
+    if (fclose(RRK_STEAL(out->stream)) != 0 && !bad) {
+        bad = true;
+        cause = errno;
+    }
+    if (bad)
+        return base_fail_errno(err, cause, "write", out->path);
+    if (rename(out->temporary, out->path) != 0)
+        return base_fail_errno(err, errno, "rename to", out->path);
+    base_free(RRK_STEAL(out->temporary));
+    return RRK_OK;
+}
+
+rrk_status base_output_commit(base_output *out, rrk_error *err)
+{
+    rrk_status status = RRK_OK;
+    errno = 0;
+    if (ferror(out->stream))
+        status = base_fail_errno(err, EIO, "write", out->path);
+    else if (out->temporary)
+        status = finish_temporary(out, err);
+    else if (fflush(out->stream) != 0)
+        status = base_fail_errno(err, errno, "write", out->path);
+    base_output_abort(out);
+    return status;
+}
+
+void base_output_abort(base_output *out)
+{
+    if (out->stream && out->temporary)
+        fclose(out->stream);
+    if (out->temporary)
+        unlink(out->temporary);
+    base_free(out->temporary);
+    base_free(out->path);
+    *out = (base_output){0};
+}

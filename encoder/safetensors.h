@@ -1,0 +1,46 @@
+/*
+ * Weights of a model folder: model.safetensors, or the shards that model.safetensors.index.json names, mapped and
+ * checked. A file's header is trusted in nothing: offsets, shapes, overlaps and sizes are verified before the first
+ * tensor is handed out.
+ */
+#ifndef RRK_ENCODER_SAFETENSORS_H
+#define RRK_ENCODER_SAFETENSORS_H
+
+#include "base/error.h"
+
+#define ENC_MAX_DIMS 4
+
+typedef enum enc_dtype { ENC_F32, ENC_F16, ENC_BF16, ENC_I8, ENC_I32, ENC_I64, ENC_OTHER } enc_dtype;
+
+typedef struct enc_weight {
+    const char *name;
+    enc_dtype dtype;
+    uint32_t n_dims;
+    size_t shape[ENC_MAX_DIMS];
+    size_t n_values;
+    const void *data; /* in the mapping; aligned to its type only if the file is */
+    size_t bytes;
+} enc_weight;
+
+typedef struct enc_weights enc_weights;
+
+rrk_status enc_weights_open(enc_weights **out, const char *model_dir, rrk_error *err);
+void enc_weights_close(enc_weights *weights);
+static inline void enc_weights_close_ptr(enc_weights **weights)
+{
+    enc_weights_close(*weights);
+}
+
+const enc_weight *enc_weights_find(const enc_weights *weights, const char *name); /* NULL when absent */
+
+/* RRK_E_FORMAT "tensor 'x' is 768x2048, expected 768x3072" or "... is missing". shape is [n_dims]. */
+rrk_status enc_weights_require(const enc_weights *weights, const char *name, uint32_t n_dims, const size_t *shape,
+                               const enc_weight **out, rrk_error *err);
+
+/* Widens f32, f16 or bf16 into out [n_values]; RRK_E_UNSUPPORTED for other types. */
+rrk_status enc_weight_to_f32(const enc_weight *weight, float *out, rrk_error *err);
+
+uint64_t enc_weights_n_parameters(const enc_weights *weights);
+uint64_t enc_weights_hash(const enc_weights *weights); /* of the headers and a sample of the data: names a model's version */
+
+#endif

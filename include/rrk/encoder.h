@@ -1,0 +1,83 @@
+/*
+ * rrk/encoder.h: a transformer that turns texts into vectors, or (query, passage) pairs into scores.
+ *
+ * An encoder is opened from a folder in Hugging Face's layout: config.json, model.safetensors (or shards with their
+ * index), a tokenizer (tokenizer.json or vocab.txt), and, for sentence-transformers models, modules.json with the
+ * pooling's config. Weights are mapped, not copied, where their type allows. Texts run packed end to end without
+ * padding, in batches cut by a token budget, so memory is bounded by the budget and not by the request.
+ *
+ * Thread safety: an encoder may be used from several threads; calls take turns on its worker threads. Make encoders
+ * after fork(): one that crossed a fork answers RRK_E_INVALID in the child.
+ */
+#ifndef RRK_ENCODER_H
+#define RRK_ENCODER_H
+
+#include <rrk/error.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct rrk_encoder rrk_encoder;
+
+#define RRK_ENCODER_DEFAULT_BATCH_TOKENS 4096
+#define RRK_ENCODER_MAX_THREADS 256
+
+typedef struct rrk_encoder_options {
+    size_t size;         /* sizeof(rrk_encoder_options) */
+    int n_threads;       /* 0: rrk_processor_count(); at most RRK_ENCODER_MAX_THREADS */
+    size_t batch_tokens; /* tokens a batch, all threads together; 0: the default */
+    size_t max_tokens;   /* cap a row at this many tokens, special ones included; 0: what the model was made for */
+    const char *device;  /* "cpu" (also NULL) */
+} rrk_encoder_options;
+
+static inline void rrk_encoder_options_init(rrk_encoder_options *options)
+{
+    memset(options, 0, sizeof *options);
+    options->size = sizeof *options;
+}
+
+/*
+ * Opens a model. RRK_E_NOTFOUND names the file that is missing, RRK_E_FORMAT the tensor or key that is wrong,
+ * RRK_E_UNSUPPORTED an architecture that rrk does not know.
+ */
+RRK_API rrk_status rrk_encoder_open(rrk_encoder **out, const char *model_dir, const rrk_encoder_options *options,
+                                    rrk_error *err);
+RRK_API void rrk_encoder_close(rrk_encoder *encoder); /* NULL is fine */
+
+typedef enum rrk_encoder_head {
+    RRK_HEAD_EMBEDDING = 0, /* one vector a text: strategy "embedding", dense retrieval */
+    RRK_HEAD_CROSS = 1      /* one score a pair: strategy "cross" */
+} rrk_encoder_head;
+
+typedef struct rrk_encoder_info {
+    size_t size; /* sizeof(rrk_encoder_info), set by the caller */
+    rrk_encoder_head head;
+    uint32_t n_layers;
+    uint32_t d_model;
+    uint32_t n_vocab;
+    uint32_t max_tokens; /* a row's cap in force */
+    uint64_t n_parameters;
+    int n_threads;
+    char architecture[64]; /* as in config.json, e.g. "BertModel" */
+    char name[192];        /* the folder's last component with a hash of the weights' header: "minilm-1f2e3d4c" */
+    char compute[64];      /* what it runs on, e.g. "cpu f32 avx512" */
+} rrk_encoder_info;
+
+RRK_API rrk_status rrk_encoder_get_info(const rrk_encoder *encoder, rrk_encoder_info *info, rrk_error *err);
+
+/* Models may ask for a prefix that differs by what a text is; config_sentence_transformers.json says which. */
+typedef enum rrk_embed_kind { RRK_EMBED_QUERY = 0, RRK_EMBED_PASSAGE = 1 } rrk_embed_kind;
+
+/*
+ * Embeds n texts into out [n_texts, d_model], row-major, f32, L2-normalised unless the model says otherwise. Texts
+ * beyond max_tokens are cut at the right. RRK_E_UNSUPPORTED when the model has no embedding head, RRK_E_INVALID when a
+ * text is not UTF-8 (the message gives its index).
+ */
+RRK_API rrk_status rrk_encoder_embed(rrk_encoder *encoder, rrk_embed_kind kind, const rrk_text *texts, size_t n_texts,
+                                     float *out, rrk_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -36,7 +36,8 @@ rrk_status base_file_read(const char *path, size_t max_bytes, char **data, size_
     size_t size;
     RRK_TRY(open_regular(path, &fd, &size, err));
     if (size > max_bytes)
-        return base_fail(err, RRK_E_INVALID, 0, "'%s' has %zu bytes, more than the limit of %zu", path, size, max_bytes);
+        return base_fail(err, RRK_E_INVALID, 0, "'%s' has %zu bytes, more than the limit of %zu", path, size,
+                         max_bytes);
     char *buf RRK_AUTO(base_free_ptr) = base_alloc(size + 1, 1);
     if (!buf)
         return base_fail_nomem(err, size + 1);

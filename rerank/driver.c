@@ -31,7 +31,7 @@ static void add_counts(rank_counts *to, const rank_counts *from)
     to->n_chunked += from->n_chunked;
 }
 
-rrk_status rank_conclude(rank_machine *machine, const rank_task *task, size_t i, rank_done_fn done, void *ctx,
+rrk_status rank_conclude(rank_machine *machine, const rank_task *task, rank_done_fn done, void *ctx,
                          rank_totals *totals, rrk_error *err)
 {
     double *scores RRK_AUTO(base_free_ptr) = base_alloc(task->n_passages, sizeof *scores);
@@ -44,7 +44,7 @@ rrk_status rank_conclude(rank_machine *machine, const rank_task *task, size_t i,
             return base_fail(err, RRK_E_FORMAT, 0, "the model gave %f for passage %zu: its weights are damaged",
                              scores[p], p);
     }
-    return done(ctx, i, scores, err);
+    return done(ctx, task, scores, err);
 }
 
 static rrk_status run_machine(rrk_encoder *encoder, rank_machine *machine, const base_deadline *deadline,
@@ -73,7 +73,7 @@ rrk_status rank_drive_one(rrk_encoder *encoder, const rank_strategy *strategy, c
     RRK_TRY(rank_start(&machine, strategy, task, totals, err));
     rrk_status status = run_machine(encoder, machine, deadline, totals, err);
     if (status == RRK_OK)
-        status = rank_conclude(machine, task, 0, done, ctx, totals, err);
+        status = rank_conclude(machine, task, done, ctx, totals, err);
     strategy->stop(machine);
     return status;
 }

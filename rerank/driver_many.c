@@ -13,7 +13,7 @@ enum { ROUND_ROWS = 2048 };
 
 typedef struct flight {
     rank_machine *machine;
-    size_t task;
+    const rank_task *task;
     rank_work work;
 } flight;
 
@@ -40,10 +40,10 @@ static void free_many(many *m)
     base_free(m->flights);
 }
 
-static rrk_status blame(size_t task, rrk_status status, rrk_error *err)
+static rrk_status blame(const rank_task *task, rrk_status status, rrk_error *err)
 {
     if (status != RRK_OK)
-        base_error_prefix(err, "request %zu", task);
+        base_error_prefix(err, "request %zu", task->number);
     return status;
 }
 
@@ -58,8 +58,8 @@ static rrk_status add_flight(many *m, rrk_error *err)
         m->cap_flights = cap;
     }
     flight *f = &m->flights[m->n_flights];
-    *f = (flight){.task = m->next_task};
-    RRK_TRY(blame(f->task, rank_start(&f->machine, m->strategy, &m->tasks[f->task], m->totals, err), err));
+    *f = (flight){.task = &m->tasks[m->next_task]};
+    RRK_TRY(blame(f->task, rank_start(&f->machine, m->strategy, f->task, m->totals, err), err));
     m->n_flights++;
     m->next_task++;
     RRK_TRY(blame(f->task, f->machine->strategy->next(f->machine, &f->work, err), err));
@@ -100,7 +100,7 @@ static rrk_status advance(many *m, flight *f, const float *results, bool *landed
     *landed = f->work.n_rows == 0;
     if (!*landed)
         return RRK_OK;
-    return rank_conclude(f->machine, &m->tasks[f->task], f->task, m->done, m->ctx, m->totals, err);
+    return rank_conclude(f->machine, f->task, m->done, m->ctx, m->totals, err);
 }
 
 static rrk_status land_round(many *m, const float *results, rrk_error *err)

@@ -39,7 +39,7 @@ rrk_status rank_pointwise_add_all(rank_pointwise *m, const rank_task *task, size
 void rank_pointwise_take(rank_pointwise *m, size_t row, double score)
 {
     double *best = &m->scores[m->rows.passage_of[row]];
-    if (!(score <= *best))
+    if (!isnan(*best) && !(score <= *best))
         *best = score;
 }
 

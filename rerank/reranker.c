@@ -107,8 +107,7 @@ static rrk_status check_request(const rrk_rank_request *request, rrk_error *err)
 typedef struct rank_call {
     rrk_reranker *reranker;
     rrk_rank_request *requests;
-    rank_task *tasks;   /* [n_tasks]; owned */
-    size_t *request_of; /* [n_tasks]; owned */
+    rank_task *tasks; /* [n_tasks]; owned */
     size_t n_tasks;
     rrk_rank_options options;
     rank_totals totals;
@@ -117,14 +116,13 @@ typedef struct rank_call {
 static void free_call(rank_call *call)
 {
     base_free(call->tasks);
-    base_free(call->request_of);
 }
 
 /* Best first; the heap prefers smaller keys among equals, which keeps the input's order. */
-static rrk_status fill_hits(void *ctx, size_t task, const double *scores, rrk_error *err)
+static rrk_status fill_hits(void *ctx, const rank_task *task, const double *scores, rrk_error *err)
 {
     rank_call *call = ctx;
-    rrk_rank_request *request = &call->requests[call->request_of[task]];
+    rrk_rank_request *request = &call->requests[task->number];
     size_t k = RRK_MIN(request->n_hits, request->n_passages);
     if (call->options.top_n)
         k = RRK_MIN(k, call->options.top_n);
@@ -143,8 +141,7 @@ static rrk_status fill_hits(void *ctx, size_t task, const double *scores, rrk_er
 static rrk_status make_tasks(rank_call *call, size_t n_requests, rrk_error *err)
 {
     call->tasks = base_calloc(n_requests, sizeof *call->tasks);
-    call->request_of = base_calloc(n_requests, sizeof *call->request_of);
-    if (!call->tasks || !call->request_of)
+    if (!call->tasks)
         return base_fail_nomem(err, n_requests * sizeof *call->tasks);
     for (size_t i = 0; i < n_requests; i++) {
         rrk_rank_request *request = &call->requests[i];
@@ -158,13 +155,13 @@ static rrk_status make_tasks(rank_call *call, size_t n_requests, rrk_error *err)
             request->n_hits = 0;
             continue;
         }
-        call->request_of[call->n_tasks] = i;
         call->tasks[call->n_tasks++] = (rank_task){
             .encoder = call->reranker->encoder,
             .query = request->query,
             .passages = request->passages,
             .n_passages = request->n_passages,
             .options = &call->options,
+            .number = i,
         };
     }
     return RRK_OK;

@@ -18,6 +18,7 @@ typedef struct rank_task {
     const rrk_passage *passages; /* [n_passages], checked: UTF-8, not empty */
     size_t n_passages;
     const rrk_rank_options *options; /* checked, all fields in range */
+    size_t number;                   /* the caller's request, for its hits and for messages */
 } rank_task;
 
 /* What next() hands out. n_rows 0: nothing more to do. */

@@ -10,8 +10,12 @@
 
 rrk_encoder fake_encoder(rrk_encoder_head head, size_t max_tokens)
 {
-    return (rrk_encoder){
-        .head = head, .max_tokens = max_tokens, .query_prompt = "", .passage_prompt = "", .nan_id = -1};
+    return (rrk_encoder){.head = head,
+                         .max_tokens = max_tokens,
+                         .query_prompt = "",
+                         .passage_prompt = "",
+                         .name = "fake-1",
+                         .nan_id = -1};
 }
 
 char *fake_words(size_t first, size_t n)
@@ -94,6 +98,32 @@ size_t enc_output_dim(const rrk_encoder *encoder)
 
 rrk_status enc_check_owner(const rrk_encoder *encoder, rrk_error *err)
 {
+    return RRK_OK;
+}
+
+rrk_status rrk_encoder_get_info(const rrk_encoder *encoder, rrk_encoder_info *info, rrk_error *err)
+{
+    base_error_clear(err);
+    info->head = encoder->head;
+    info->d_model = FAKE_DIM;
+    snprintf(info->name, sizeof info->name, "%s", encoder->name);
+    return RRK_OK;
+}
+
+rrk_status rrk_encoder_embed(rrk_encoder *encoder, rrk_embed_kind kind, const rrk_text *texts, size_t n_texts,
+                             float *out, rrk_error *err)
+{
+    base_error_clear(err);
+    if (++encoder->n_calls == encoder->fail_call)
+        return base_fail(err, RRK_E_DEVICE, 7, "the device is gone");
+    memset(out, 0, n_texts * FAKE_DIM * sizeof *out);
+    for (size_t i = 0; i < n_texts; i++) {
+        enc_ids ids RRK_AUTO(enc_ids_free) = {0};
+        RRK_TRY(enc_tokenize(encoder, texts[i], SIZE_MAX, &ids, NULL, err));
+        for (size_t j = 0; j < ids.len; j++)
+            out[i * FAKE_DIM + (size_t)ids.ids[j] % FAKE_DIM] += 1 / sqrtf((float)ids.len);
+    }
+    encoder->n_rows += n_texts;
     return RRK_OK;
 }
 

@@ -15,6 +15,7 @@ struct rrk_encoder {
     size_t max_tokens;
     const char *query_prompt;
     const char *passage_prompt;
+    const char *name;
     /* What it saw. */
     size_t n_calls;
     size_t n_rows;

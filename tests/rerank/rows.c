@@ -47,29 +47,36 @@ static size_t walk(const rank_cut *cut, const cut_case *c, size_t *n_chunks)
     return covered;
 }
 
+static cut_case random_case(uint64_t seed, uint64_t at)
+{
+    cut_case c = {
+        .n_words = 1 + base_rng_at(seed, at) % 300,
+        .row_cap = 1 + base_rng_at(seed, at + 1) % 40,
+        .overlap = base_rng_at(seed, at + 2) % 50,
+        .max_chunks = 1 + base_rng_at(seed, at + 3) % 12,
+        .policy = base_rng_at(seed, at + 4) % 4 ? RRK_LONG_CHUNK : RRK_LONG_TRUNCATE,
+    };
+    if (base_rng_at(seed, at + 5) % 3 == 0)
+        c.max_tokens = 1 + base_rng_at(seed, at + 6) % 200;
+    return c;
+}
+
 Test(rows, chunks_cover_every_token_up_to_the_caps_for_random_sizes)
 {
-    uint64_t seed = 20261124, at = 0;
+    uint64_t seed = 20261124;
     cr_log_info("seed %llu", (unsigned long long)seed);
-    for (int round = 0; round < 2000; round++) {
-        cut_case c = {
-            .n_words = 1 + base_rng_at(seed, at++) % 300,
-            .row_cap = 1 + base_rng_at(seed, at++) % 40,
-            .overlap = base_rng_at(seed, at++) % 50,
-            .max_chunks = 1 + base_rng_at(seed, at++) % 12,
-            .max_tokens = base_rng_at(seed, at++) % 3 ? 0 : 1 + base_rng_at(seed, at) % 200,
-            .policy = base_rng_at(seed, at++) % 4 ? RRK_LONG_CHUNK : RRK_LONG_TRUNCATE,
-        };
+    for (uint64_t round = 0; round < 2000; round++) {
+        cut_case c = random_case(seed, round * 8);
         rank_cut out;
         rank_counts counts = cut(&c, &out);
         size_t n_chunks, covered = walk(&out, &c, &n_chunks);
         size_t cap = c.max_tokens ? c.max_tokens : c.n_words, most = RRK_MIN(c.row_cap, cap);
         size_t stride = most - RRK_MIN(c.overlap, most / 2);
         size_t span = c.policy == RRK_LONG_CHUNK ? most + (c.max_chunks - 1) * stride : most;
-        cr_assert_eq(covered, RRK_MIN(RRK_MIN(c.n_words, cap), span), "round %d", round);
-        cr_assert_leq(n_chunks, c.policy == RRK_LONG_CHUNK ? c.max_chunks : 1, "round %d", round);
-        cr_assert_eq(counts.n_truncated, covered < c.n_words, "round %d", round);
-        cr_assert_eq(counts.n_chunked, n_chunks > 1, "round %d", round);
+        cr_assert_eq(covered, RRK_MIN(RRK_MIN(c.n_words, cap), span), "round %d", (int)round);
+        cr_assert_leq(n_chunks, c.policy == RRK_LONG_CHUNK ? c.max_chunks : 1, "round %d", (int)round);
+        cr_assert_eq(counts.n_truncated, covered < c.n_words, "round %d", (int)round);
+        cr_assert_eq(counts.n_chunked, n_chunks > 1, "round %d", (int)round);
         rank_cut_free(&out);
     }
 }

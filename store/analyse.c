@@ -4,12 +4,14 @@
 #include "base/buf.h"
 #include "base/map.h"
 #include "base/utf8.h"
+#include "store/pictographs.h"
 #include "store/store.h"
 
 #include <libstemmer.h>
 #include <string.h>
 #include <unicase.h>
 #include <unictype.h>
+#include <unistr.h>
 #include <uniwbrk.h>
 
 /* Lucene cuts words at this many characters. */
@@ -22,6 +24,7 @@ struct store_analyser {
     base_map *stems; /* its keys are the stems; entries keep their place */
     char *breaks;    /* [cap], one byte a byte of text; owned */
     size_t cap;
+    char again[MAX_WORD_BYTES]; /* a word on its second way through the stemmer */
 };
 
 static const char *const STOP_WORDS[] = {
@@ -72,6 +75,54 @@ void store_analyser_free(store_analyser *a)
     base_free(a);
 }
 
+/* How often a vowel is followed by a consonant: what Porter calls the measure. */
+static size_t measure(const char *word, size_t len)
+{
+    size_t m = 0;
+    bool vowel_before = false;
+    for (size_t i = 0; i < len; i++) {
+        bool vowel = memchr("aeiou", word[i], 5) || (word[i] == 'y' && i > 0 && !vowel_before);
+        m += vowel_before && !vowel;
+        vowel_before = vowel;
+    }
+    return m;
+}
+
+static bool ends_with(rrk_text word, const char *suffix)
+{
+    size_t n = strlen(suffix);
+    return word.len > n && memcmp(word.data + word.len - n, suffix, n) == 0 && measure(word.data, word.len - n) > 0;
+}
+
+static rrk_status porter(store_analyser *a, rrk_text word, rrk_text *out, rrk_error *err)
+{
+    const sb_symbol *s = sb_stemmer_stem(a->stemmer, (const sb_symbol *)word.data, (int)word.len);
+    if (!s)
+        return base_fail_nomem(err, word.len);
+    *out = (rrk_text){(const char *)s, (size_t)sb_stemmer_length(a->stemmer)};
+    return RRK_OK;
+}
+
+/*
+ * libstemmer follows Porter's paper to the letter; Lucene follows his later program, which differs in three places:
+ * words of one or two characters stay, -logi becomes -log, and -bli (not only -abli) becomes -ble.
+ */
+static rrk_status porter_as_lucene(store_analyser *a, rrk_text word, rrk_text *out, rrk_error *err)
+{
+    *out = word;
+    if (u8_mbsnlen((const uint8_t *)word.data, word.len) <= 2)
+        return RRK_OK;
+    RRK_TRY(porter(a, word, out, err));
+    if (ends_with(*out, "logi"))
+        out->len--;
+    if (!ends_with(*out, "bli") || out->len >= sizeof a->again)
+        return RRK_OK;
+    rrk_text again = {a->again, out->len};
+    memcpy(a->again, out->data, out->len);
+    a->again[out->len - 1] = 'e';
+    return porter(a, again, out, err);
+}
+
 /* The stem of a lower-cased word; valid until the next call. */
 static rrk_status stem(store_analyser *a, rrk_text word, rrk_text *out, rrk_error *err)
 {
@@ -82,10 +133,8 @@ static rrk_status stem(store_analyser *a, rrk_text word, rrk_text *out, rrk_erro
     }
     if (base_map_len(a->words) >= MAX_CACHED_STEMS)
         RRK_TRY(fresh_cache(a, err));
-    const sb_symbol *s = sb_stemmer_stem(a->stemmer, (const sb_symbol *)word.data, (int)word.len);
-    if (!s)
-        return base_fail_nomem(err, word.len);
-    rrk_text stemmed = {(const char *)s, (size_t)sb_stemmer_length(a->stemmer)};
+    rrk_text stemmed;
+    RRK_TRY(porter_as_lucene(a, word, &stemmed, err));
     if (!base_map_get(a->stems, stemmed, &entry)) {
         entry = (int64_t)base_map_len(a->stems);
         RRK_TRY(base_map_put(a->stems, stemmed, entry, NULL, err));
@@ -138,13 +187,31 @@ static rrk_status take_word(store_analyser *a, const char *word, size_t len, siz
     return RRK_OK;
 }
 
-/* A segment between two word breaks is a word when it has a letter or a digit. */
+static bool is_pictograph(uint32_t c)
+{
+    size_t low = 0, high = RRK_COUNT(PICTOGRAPHS);
+    while (low < high) {
+        size_t mid = (low + high) / 2;
+        if (c > PICTOGRAPHS[mid].last)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low < RRK_COUNT(PICTOGRAPHS) && c >= PICTOGRAPHS[low].first;
+}
+
+/* Letters, decimal digits (a subscript is neither) and pictographs make a segment between two breaks a word. */
+static bool makes_word(uint32_t c)
+{
+    if (c < 0x80)
+        return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+    return uc_is_property_alphabetic(c) || uc_is_general_category_withtable(c, UC_CATEGORY_MASK_Nd) || is_pictograph(c);
+}
+
 static bool is_word(const char *segment, size_t len)
 {
     for (size_t at = 0; at < len;) {
-        uint32_t c = base_utf8_next(segment, len, &at);
-        if (c < 0x80 ? (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z')
-                     : uc_is_property_alphabetic(c) || uc_is_general_category_withtable(c, UC_CATEGORY_MASK_N))
+        if (makes_word(base_utf8_next(segment, len, &at)))
             return true;
     }
     return false;

@@ -24,7 +24,8 @@ def read_skips(path):
 
 def cases(record):
     """(name, "passed" | "failed" | "skipped", reason) of everything that one record of the log holds."""
-    out, result, name = record.get("stdout", ""), record["result"], record["name"]
+    out, result = record.get("stdout", ""), record["result"]
+    name = record["name"].rsplit(" / ", 1)[-1]  # without the project and its suites
     text = out + record.get("stderr", "")
     found = []
     for verdict, case, rest in CASE.findall(out):

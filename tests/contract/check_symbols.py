@@ -6,12 +6,14 @@ import sys
 
 import prototypes
 
+FOREIGN = ("__asan", "__odr", "__ubsan", "__gcov", "_init", "_fini", "__start", "__stop")
+
 
 def exported(library):
-    lines = subprocess.run(["nm", "-D", "--defined-only", library], check=True, capture_output=True, text=True).stdout
-    # A sanitizer or a profiler adds symbols of its own.
-    return {line.split()[-1].split("@")[0] for line in lines.splitlines() if " T " in line or " D " in line or " B " in line
-            if not line.split()[-1].startswith(("__asan", "__odr", "__ubsan", "__gcov", "_init", "_fini", "__start", "__stop"))}
+    listing = subprocess.run(["nm", "-D", "--defined-only", library], check=True, capture_output=True, text=True).stdout
+    names = [line.split()[-1].split("@")[0] for line in listing.splitlines()]
+    # Sanitizers and profilers add symbols of their own, and clang's target_clones a "name.resolver".
+    return {name for name in names if "." not in name and not name.startswith(FOREIGN)}
 
 
 def differ(what, have, want):

@@ -1,4 +1,5 @@
 /* The error model: see error.h. Also the one table that maps statuses to names and to HTTP. */
+#define BASE_ERROR_IMPLEMENTATION
 #include "base/error.h"
 #include "base/utf8.h"
 

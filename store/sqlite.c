@@ -24,8 +24,8 @@ static const char *const SQL[STORE_N_SQL] = {
     [STORE_SQL_COUNT_VECTORS] = "SELECT count(*) FROM vectors",
     [STORE_SQL_COUNT_MISSING] =
         "SELECT count(*) FROM passages p WHERE NOT EXISTS (SELECT 1 FROM vectors v WHERE v.row = p.row)",
-    [STORE_SQL_MISSING] = "SELECT p.row FROM passages p WHERE p.row > ?1 AND NOT EXISTS"
-                          " (SELECT 1 FROM vectors v WHERE v.row = p.row) ORDER BY p.row LIMIT ?2",
+    [STORE_SQL_MISSING] = ("SELECT p.row FROM passages p WHERE p.row > ?1 AND NOT EXISTS"
+                           " (SELECT 1 FROM vectors v WHERE v.row = p.row) ORDER BY p.row LIMIT ?2"),
     [STORE_SQL_VECTOR_PUT] = "INSERT OR REPLACE INTO vectors (row, vector) SELECT row, ?2 FROM passages WHERE row = ?1",
     [STORE_SQL_VECTOR_DROP] = "DELETE FROM vectors WHERE row = ?1",
     [STORE_SQL_VECTORS_DROP_ALL] = "DELETE FROM vectors",

@@ -9,6 +9,17 @@
 #include "base/error.h"
 #include <rrk/encoder.h>
 
+#define ENC_MAX_CONFIG_BYTES ((size_t)4 << 20) /* of each of these files */
+#define ENC_MAX_LAYERS 256
+#define ENC_MAX_D_MODEL 16384
+#define ENC_MAX_HEADS 256
+#define ENC_MAX_D_FF 131072
+#define ENC_MAX_VOCAB 2000000
+#define ENC_MAX_POSITIONS 131072
+#define ENC_MAX_TYPES 16
+#define ENC_MIN_TOKENS 3 /* a row: [CLS], one token, [SEP] */
+#define ENC_MAX_PROMPT_BYTES 4096
+
 typedef enum enc_activation { ENC_GELU_ERF, ENC_GELU_TANH, ENC_RELU } enc_activation;
 typedef enum enc_pooling { ENC_POOL_MEAN, ENC_POOL_CLS } enc_pooling;
 
@@ -22,7 +33,8 @@ typedef struct enc_config {
     uint32_t n_vocab;
     uint32_t n_positions;
     uint32_t n_types;
-    uint32_t max_tokens; /* a row's cap: sentence_bert_config's max_seq_length, at most n_positions */
+    uint32_t max_tokens; /* a row's cap: sentence_bert_config's max_seq_length, at most n_positions and, where
+                            tokenizer_config.json gives one, model_max_length */
     float norm_eps;
     enc_activation activation;
     enc_pooling pooling;
@@ -31,6 +43,11 @@ typedef struct enc_config {
     char *passage_prompt; /* owned; "" when none */
 } enc_config;
 
+/*
+ * RRK_E_NOTFOUND gives the path of a config.json that is not there (the other files are optional), RRK_E_FORMAT the file
+ * and the key that is wrong, RRK_E_UNSUPPORTED an architecture, activation, module or pooling that rrk does not know.
+ * On failure *out holds nothing.
+ */
 rrk_status enc_config_read(enc_config *out, const char *model_dir, rrk_error *err);
 void enc_config_free(enc_config *config); /* also for RRK_AUTO */
 

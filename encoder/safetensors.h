@@ -9,6 +9,9 @@
 #include "base/error.h"
 
 #define ENC_MAX_DIMS 4
+#define ENC_MAX_HEADER_BYTES ((size_t)100 << 20) /* of one file's header, as the format's own readers have it */
+#define ENC_MAX_INDEX_BYTES ((size_t)64 << 20)   /* of model.safetensors.index.json */
+#define ENC_MAX_SHARDS 1024
 
 typedef enum enc_dtype { ENC_F32, ENC_F16, ENC_BF16, ENC_I8, ENC_I32, ENC_I64, ENC_OTHER } enc_dtype;
 
@@ -24,6 +27,10 @@ typedef struct enc_weight {
 
 typedef struct enc_weights enc_weights;
 
+/*
+ * RRK_E_NOTFOUND without weights or without a shard, RRK_E_FORMAT naming the file and the tensor that lies,
+ * RRK_E_UNSUPPORTED for a type or a rank that is not known. The files must not shrink while they are mapped.
+ */
 rrk_status enc_weights_open(enc_weights **out, const char *model_dir, rrk_error *err);
 void enc_weights_close(enc_weights *weights);
 static inline void enc_weights_close_ptr(enc_weights **weights)
@@ -40,7 +47,7 @@ rrk_status enc_weights_require(const enc_weights *weights, const char *name, uin
 /* Widens f32, f16 or bf16 into out [n_values]; RRK_E_UNSUPPORTED for other types. */
 rrk_status enc_weight_to_f32(const enc_weight *weight, float *out, rrk_error *err);
 
-uint64_t enc_weights_n_parameters(const enc_weights *weights);
+uint64_t enc_weights_n_parameters(const enc_weights *weights); /* values of all floating-point tensors */
 uint64_t enc_weights_hash(const enc_weights *weights); /* of the headers and a sample of the data: names a model's version */
 
 #endif

@@ -1,0 +1,180 @@
+/*
+ * config.json of BERT's family, checked number by number: see config.h. What sentence-transformers adds beside it is read
+ * in sentence_config.c.
+ */
+#include "encoder/config.h"
+#include "base/alloc.h"
+#include "encoder/json_file.h"
+#include "encoder/sentence_config.h"
+
+#include <float.h>
+#include <jansson.h>
+#include <string.h>
+
+#define FILE_NAME "config.json"
+
+enum { DEFAULT_TYPES = 2, DEFAULT_LABELS = 2 };
+
+static const double DEFAULT_NORM_EPS = 1e-12;
+
+/* Which head an architecture brings. A masked language model counts when sentence-transformers files say how to pool. */
+static const struct {
+    const char *name;
+    rrk_encoder_head head;
+    bool needs_modules;
+} ARCHITECTURES[] = {
+    {"BertModel", RRK_HEAD_EMBEDDING, false},
+    {"BertForMaskedLM", RRK_HEAD_EMBEDDING, true},
+    {"BertForSequenceClassification", RRK_HEAD_CROSS, false},
+};
+
+static const struct {
+    const char *name;
+    enc_activation activation;
+} ACTIVATIONS[] = {
+    {"gelu", ENC_GELU_ERF},
+    {"gelu_new", ENC_GELU_TANH},
+    {"gelu_pytorch_tanh", ENC_GELU_TANH},
+    {"relu", ENC_RELU},
+};
+
+static rrk_status read_architecture(enc_config *c, const json_t *json, bool has_modules, rrk_error *err)
+{
+    const char *name = json_string_value(json_array_get(json_object_get(json, "architectures"), 0));
+    if (!name)
+        return base_fail(err, RRK_E_FORMAT, 0, "%s: 'architectures' names none", FILE_NAME);
+    for (size_t i = 0; i < RRK_COUNT(ARCHITECTURES); i++) {
+        if (strcmp(name, ARCHITECTURES[i].name) != 0)
+            continue;
+        if (ARCHITECTURES[i].needs_modules && !has_modules)
+            return base_fail(err, RRK_E_UNSUPPORTED, 0, "%s: '%s' without modules.json neither embeds nor scores",
+                             FILE_NAME, name);
+        c->head = ARCHITECTURES[i].head;
+        memcpy(c->architecture, name, strlen(name) + 1);
+        return RRK_OK;
+    }
+    return base_fail(err, RRK_E_UNSUPPORTED, 0, "%s: rrk does not know the architecture '%s'", FILE_NAME, name);
+}
+
+static rrk_status read_activation(enc_config *c, const json_t *json, rrk_error *err)
+{
+    const char *name = ACTIVATIONS[0].name;
+    RRK_TRY(enc_json_string(json, FILE_NAME, "hidden_act", &name, err));
+    for (size_t i = 0; i < RRK_COUNT(ACTIVATIONS); i++) {
+        if (strcmp(name, ACTIVATIONS[i].name) == 0) {
+            c->activation = ACTIVATIONS[i].activation;
+            return RRK_OK;
+        }
+    }
+    return base_fail(err, RRK_E_UNSUPPORTED, 0, "%s: rrk does not know the activation '%s' (hidden_act)", FILE_NAME,
+                     name);
+}
+
+static rrk_status read_norm_eps(enc_config *c, const json_t *json, rrk_error *err)
+{
+    double eps = DEFAULT_NORM_EPS;
+    RRK_TRY(enc_json_number(json, FILE_NAME, "layer_norm_eps", &eps, err));
+    if (!(eps >= FLT_MIN && eps <= 1))
+        return base_fail(err, RRK_E_FORMAT, 0, "%s: 'layer_norm_eps' is %g, outside %g..1", FILE_NAME, eps,
+                         (double)FLT_MIN);
+    c->norm_eps = (float)eps;
+    return RRK_OK;
+}
+
+static rrk_status read_sizes(enc_config *c, const json_t *json, rrk_error *err)
+{
+    const struct {
+        enc_json_range range;
+        uint32_t *out;
+    } sizes[] = {
+        {{"num_hidden_layers", 1, ENC_MAX_LAYERS, true}, &c->n_layers},
+        {{"hidden_size", 1, ENC_MAX_D_MODEL, true}, &c->d_model},
+        {{"num_attention_heads", 1, ENC_MAX_HEADS, true}, &c->n_heads},
+        {{"intermediate_size", 1, ENC_MAX_D_FF, true}, &c->d_ff},
+        {{"vocab_size", 1, ENC_MAX_VOCAB, true}, &c->n_vocab},
+        {{"max_position_embeddings", ENC_MIN_TOKENS, ENC_MAX_POSITIONS, true}, &c->n_positions},
+        {{"type_vocab_size", 1, ENC_MAX_TYPES, false}, &c->n_types},
+    };
+    c->n_types = DEFAULT_TYPES;
+    for (size_t i = 0; i < RRK_COUNT(sizes); i++)
+        RRK_TRY(enc_json_uint(json, FILE_NAME, &sizes[i].range, sizes[i].out, err));
+    if (c->d_model % c->n_heads != 0)
+        return base_fail(err, RRK_E_FORMAT, 0, "%s: 'hidden_size' %u is no multiple of 'num_attention_heads' %u",
+                         FILE_NAME, c->d_model, c->n_heads);
+    c->max_tokens = c->n_positions;
+    return RRK_OK;
+}
+
+/* Options of the family that change what a layer computes, and that rrk does not compute. */
+static rrk_status refuse_variants(const json_t *json, rrk_error *err)
+{
+    const char *positions = "absolute", *type = "bert";
+    RRK_TRY(enc_json_string(json, FILE_NAME, "position_embedding_type", &positions, err));
+    if (strcmp(positions, "absolute") != 0)
+        return base_fail(err, RRK_E_UNSUPPORTED, 0, "%s: position_embedding_type '%s' (only 'absolute' is known)",
+                         FILE_NAME, positions);
+    RRK_TRY(enc_json_string(json, FILE_NAME, "model_type", &type, err));
+    if (strcmp(type, "bert") != 0)
+        return base_fail(err, RRK_E_UNSUPPORTED, 0, "%s: model_type '%s' (only 'bert' is known)", FILE_NAME, type);
+    static const char *const FLAGS[] = {"is_decoder", "add_cross_attention"};
+    for (size_t i = 0; i < RRK_COUNT(FLAGS); i++) {
+        bool on = false;
+        RRK_TRY(enc_json_bool(json, FILE_NAME, FLAGS[i], &on, err));
+        if (on)
+            return base_fail(err, RRK_E_UNSUPPORTED, 0, "%s: '%s' is true; rrk runs encoders only", FILE_NAME,
+                             FLAGS[i]);
+    }
+    if (json_object_size(json_object_get(json, "pruned_heads")) > 0)
+        return base_fail(err, RRK_E_UNSUPPORTED, 0, "%s: 'pruned_heads' is not empty", FILE_NAME);
+    return RRK_OK;
+}
+
+static rrk_status check_labels(const json_t *json, rrk_error *err)
+{
+    uint32_t n_labels = DEFAULT_LABELS;
+    enc_json_range range = {"num_labels", 1, UINT32_MAX, false};
+    RRK_TRY(enc_json_uint(json, FILE_NAME, &range, &n_labels, err));
+    size_t n = n_labels;
+    const json_t *names = json_object_get(json, "id2label");
+    if (names && !json_is_null(names)) {
+        if (!json_is_object(names))
+            return base_fail(err, RRK_E_FORMAT, 0, "%s: 'id2label' is not an object", FILE_NAME);
+        n = json_object_size(names);
+    }
+    if (n != 1)
+        return base_fail(err, RRK_E_UNSUPPORTED, 0,
+                         "%s: a classifier of %zu labels (id2label, num_labels); a cross-encoder has 1", FILE_NAME, n);
+    return RRK_OK;
+}
+
+static rrk_status read_all(enc_config *c, const char *dir, rrk_error *err)
+{
+    struct json_t *json RRK_AUTO(enc_json_free) = NULL, *modules RRK_AUTO(enc_json_free) = NULL;
+    RRK_TRY(enc_json_read(&json, dir, FILE_NAME, ENC_MAX_CONFIG_BYTES, err));
+    RRK_TRY(enc_json_read_optional(&modules, dir, ENC_MODULES_FILE, ENC_MAX_CONFIG_BYTES, err));
+    RRK_TRY(read_architecture(c, json, modules != NULL, err));
+    RRK_TRY(refuse_variants(json, err));
+    RRK_TRY(read_sizes(c, json, err));
+    RRK_TRY(read_activation(c, json, err));
+    RRK_TRY(read_norm_eps(c, json, err));
+    if (c->head == RRK_HEAD_CROSS)
+        RRK_TRY(check_labels(json, err));
+    return enc_sentence_config_read(c, dir, modules, err);
+}
+
+rrk_status enc_config_read(enc_config *out, const char *model_dir, rrk_error *err)
+{
+    enc_config config RRK_AUTO(enc_config_free) = {0};
+    *out = config;
+    RRK_TRY(read_all(&config, model_dir, err));
+    *out = config;
+    config = (enc_config){0};
+    return RRK_OK;
+}
+
+void enc_config_free(enc_config *config)
+{
+    base_free(config->query_prompt);
+    base_free(config->passage_prompt);
+    *config = (enc_config){0};
+}

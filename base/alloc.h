@@ -8,8 +8,8 @@
 #include "base/macros.h"
 #include <rrk/text.h>
 
-void *base_alloc(size_t count, size_t size);   /* not cleared; NULL when out of memory */
-void *base_calloc(size_t count, size_t size);  /* cleared */
+void *base_alloc(size_t count, size_t size);              /* not cleared; NULL when out of memory */
+void *base_calloc(size_t count, size_t size);             /* cleared */
 void *base_realloc(void *ptr, size_t count, size_t size); /* ptr stays valid when this gives NULL */
 void base_free(void *ptr);
 

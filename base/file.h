@@ -26,7 +26,7 @@ void base_file_unmap(base_mapping *mapping); /* a zeroed mapping is fine */
  */
 typedef struct base_output {
     FILE *stream;
-    char *path; /* owned */
+    char *path;      /* owned */
     char *temporary; /* owned; NULL for standard output */
 } base_output;
 

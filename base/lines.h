@@ -22,9 +22,9 @@ static inline void base_lines_close_ptr(base_lines **lines)
  */
 rrk_status base_lines_next(base_lines *lines, rrk_text *line, bool *more, rrk_error *err);
 
-uint64_t base_lines_number(const base_lines *lines); /* of the last line, from 1 */
-uint64_t base_lines_bytes(const base_lines *lines);  /* consumed so far */
-uint64_t base_lines_total(const base_lines *lines);  /* the file's size, 0 when unknown */
+uint64_t base_lines_number(const base_lines *lines);  /* of the last line, from 1 */
+uint64_t base_lines_bytes(const base_lines *lines);   /* consumed so far */
+uint64_t base_lines_total(const base_lines *lines);   /* the file's size, 0 when unknown */
 const char *base_lines_name(const base_lines *lines); /* the path, or "standard input" */
 
 #endif

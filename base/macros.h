@@ -60,4 +60,14 @@ static inline void base_take_options(void *into, size_t known, const void *given
         *(size_t *)into = known;
 }
 
+/* Fills a caller's stats or info struct of any version: as much of ours as it has room for; its size stays. */
+#define BASE_GIVE_STATS(into, ours) base_give_stats((into), (into)->size, (ours), sizeof *(ours))
+
+static inline void base_give_stats(void *into, size_t room, const void *ours, size_t known)
+{
+    size_t skip = sizeof(size_t);
+    if (RRK_MIN(room, known) > skip)
+        __builtin_memcpy((char *)into + skip, (const char *)ours + skip, RRK_MIN(room, known) - skip);
+}
+
 #endif

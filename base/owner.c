@@ -17,6 +17,7 @@ rrk_status base_owner_check(const base_owner *owner, const char *noun, rrk_error
 {
     if (base_owner_is_here(owner))
         return RRK_OK;
-    return base_fail(err, RRK_E_INVALID, 0, "this %s was made in process %lld and used in %lld: make handles after fork()",
-                     noun, (long long)owner->pid, (long long)getpid());
+    return base_fail(err, RRK_E_INVALID, 0,
+                     "this %s was made in process %lld and used in %lld: make handles after fork()", noun,
+                     (long long)owner->pid, (long long)getpid());
 }

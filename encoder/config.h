@@ -38,7 +38,7 @@ typedef struct enc_config {
     float norm_eps;
     enc_activation activation;
     enc_pooling pooling;
-    bool normalize; /* L2, when modules.json has a Normalize step or there is no modules.json */
+    bool normalize;       /* L2, when modules.json has a Normalize step or there is no modules.json */
     char *query_prompt;   /* owned; "" when none */
     char *passage_prompt; /* owned; "" when none */
 } enc_config;

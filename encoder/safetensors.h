@@ -48,6 +48,7 @@ rrk_status enc_weights_require(const enc_weights *weights, const char *name, uin
 rrk_status enc_weight_to_f32(const enc_weight *weight, float *out, rrk_error *err);
 
 uint64_t enc_weights_n_parameters(const enc_weights *weights); /* values of all floating-point tensors */
-uint64_t enc_weights_hash(const enc_weights *weights); /* of the headers and a sample of the data: names a model's version */
+uint64_t
+enc_weights_hash(const enc_weights *weights); /* of the headers and a sample of the data: names a model's version */
 
 #endif

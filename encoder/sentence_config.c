@@ -104,7 +104,7 @@ static rrk_status read_modules(enc_config *c, const char *dir, const json_t *mod
     if (!json_is_array(modules) || n == 0)
         return base_fail(err, RRK_E_FORMAT, 0, "%s: not an array of modules", ENC_MODULES_FILE);
     for (size_t i = 0; i < n; i++) {
-        module m;
+        module m = {0};
         RRK_TRY(read_module(&m, json_array_get(modules, i), i, err));
         if (i >= RRK_COUNT(KNOWN) || strcmp(m.type, KNOWN[i]) != 0)
             return base_fail(err, RRK_E_UNSUPPORTED, 0,

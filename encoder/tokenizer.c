@@ -3,7 +3,6 @@
  * need them; the rest is the reader's and the kind's.
  */
 #include "encoder/tokenizer.h"
-#include "base/alloc.h"
 #include "encoder/config.h"
 #include "encoder/json_file.h"
 #include "encoder/tokenizer_kind.h"
@@ -91,10 +90,4 @@ const enc_specials *enc_tokenizer_specials(const enc_tokenizer *tokenizer)
 size_t enc_tokenizer_n_vocab(const enc_tokenizer *tokenizer)
 {
     return tokenizer->n_vocab;
-}
-
-void enc_ids_free(enc_ids *ids)
-{
-    base_free(ids->ids);
-    *ids = (enc_ids){0};
 }

@@ -20,13 +20,13 @@ extern "C" {
 
 typedef struct rrk_encoder rrk_encoder;
 
-#define RRK_ENCODER_DEFAULT_BATCH_TOKENS 4096
+#define RRK_ENCODER_DEFAULT_BATCH_TOKENS 512
 #define RRK_ENCODER_MAX_THREADS 256
 
 typedef struct rrk_encoder_options {
     size_t size;         /* sizeof(rrk_encoder_options) */
     int n_threads;       /* 0: rrk_processor_count(); at most RRK_ENCODER_MAX_THREADS */
-    size_t batch_tokens; /* tokens a batch, all threads together; 0: the default */
+    size_t batch_tokens; /* tokens that a thread takes at a time, or one row if that is longer; 0: the default */
     size_t max_tokens;   /* cap a row at this many tokens, special ones included; 0: what the model was made for */
     const char *device;  /* "cpu" (also NULL) */
 } rrk_encoder_options;

@@ -41,8 +41,8 @@ typedef enum rrk_status {
 #define RRK_ERROR_MESSAGE_SIZE 248
 
 typedef struct rrk_error {
-    int32_t status; /* an rrk_status; RRK_OK when nothing failed */
-    int32_t detail; /* errno, SQLite's, CURL's, CUDA's or HTTP's number; 0 when there is none */
+    int32_t status;                       /* an rrk_status; RRK_OK when nothing failed */
+    int32_t detail;                       /* errno, SQLite's, CURL's, CUDA's or HTTP's number; 0 when there is none */
     char message[RRK_ERROR_MESSAGE_SIZE]; /* one line, NUL-terminated, cut at a character boundary if too long */
 } rrk_error;
 

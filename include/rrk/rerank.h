@@ -2,7 +2,8 @@
  * rrk/rerank.h: candidates in, order out. This is what rrk is for.
  *
  *   strategy   needs                      score                                      compares across queries
- *   embedding  encoder, embedding head    cosine of query and passage vector, -1..1  yes, for one model
+ *   embedding  encoder, embedding head    dot product of query and passage vector    yes, for one model
+ *                                         (-1..1, a cosine, if the model normalises)
  *   cross      encoder, cross head        the model's logit for the pair             yes, for one model
  *
  * One call serves every strategy:
@@ -31,8 +32,8 @@ extern "C" {
 typedef struct rrk_reranker rrk_reranker;
 
 #define RRK_RERANK_MAX_PASSAGES 10000
-#define RRK_RERANK_DEFAULT_MAX_QUERY_TOKENS 64
 #define RRK_RERANK_DEFAULT_CHUNK_OVERLAP 32
+#define RRK_RERANK_DEFAULT_MAX_CHUNKS 64
 
 typedef struct rrk_reranker_options {
     size_t size;          /* sizeof(rrk_reranker_options) */
@@ -77,15 +78,16 @@ static inline void rrk_rank_stats_init(rrk_rank_stats *stats)
 typedef int (*rrk_cancel_fn)(void *ctx);
 
 typedef struct rrk_rank_options {
-    size_t size;                   /* sizeof(rrk_rank_options) */
-    size_t top_n;                  /* how many hits to give; 0: all. The capacity of hits is a bound as well */
-    int64_t timeout_ms;            /* from the call's start; 0: none. Past it the call is RRK_E_TIMEOUT */
-    rrk_cancel_fn cancel;          /* may be NULL */
+    size_t size;          /* sizeof(rrk_rank_options) */
+    size_t top_n;         /* how many hits to give; 0: all. The capacity of hits is a bound as well */
+    int64_t timeout_ms;   /* from the call's start; 0: none. Past it the call is RRK_E_TIMEOUT */
+    rrk_cancel_fn cancel; /* may be NULL */
     void *cancel_ctx;
     size_t max_tokens_per_passage; /* tokens of a passage that are read, title included; 0: all that fit */
-    size_t max_query_tokens;       /* tokens of the query that are read; 0: 64 */
+    size_t max_query_tokens;       /* tokens of the query that are read; 0: what fits, beside a passage half a row */
     rrk_long_passage long_passage; /* default RRK_LONG_TRUNCATE */
     size_t chunk_overlap;          /* tokens that neighbouring chunks share, at most half a chunk; default 32 */
+    size_t max_chunks;             /* chunks of one passage that are read, the first ones; default 64 */
     rrk_rank_stats *stats;         /* filled when not NULL, on failure too */
 } rrk_rank_options;
 
@@ -94,6 +96,7 @@ static inline void rrk_rank_options_init(rrk_rank_options *options)
     memset(options, 0, sizeof *options);
     options->size = sizeof *options;
     options->chunk_overlap = RRK_RERANK_DEFAULT_CHUNK_OVERLAP;
+    options->max_chunks = RRK_RERANK_DEFAULT_MAX_CHUNKS;
 }
 
 /*
@@ -110,8 +113,8 @@ typedef struct rrk_rank_request {
     rrk_text query;
     const rrk_passage *passages;
     size_t n_passages;
-    rrk_hit *hits;  /* room for n_hits */
-    size_t n_hits;  /* capacity going in, count coming out */
+    rrk_hit *hits; /* room for n_hits */
+    size_t n_hits; /* capacity going in, count coming out */
     uint64_t reserved[3];
 } rrk_rank_request;
 

@@ -53,7 +53,7 @@ RRK_API void rrk_retriever_close(rrk_retriever *retriever); /* NULL is fine */
 /*
  * Finds the best passages for a query, best first. *n_candidates is the capacity of candidates going in (at most
  * RRK_RETRIEVER_MAX_TOP_K) and the count coming out. A query without any index term finds nothing, which is no error;
- * an empty query is RRK_E_INVALID. Equal scores come in the order of external ids.
+ * an empty query is RRK_E_INVALID. Equal scores come by external id (bm25) or in the store's order (dense, hybrid).
  */
 RRK_API rrk_status rrk_retriever_retrieve(rrk_retriever *retriever, rrk_text query, rrk_candidate *candidates,
                                           size_t *n_candidates, rrk_error *err);

@@ -80,12 +80,12 @@ RRK_API rrk_status rrk_store_fetch(rrk_store *store, const int64_t *rows, size_t
 typedef struct rrk_store_info {
     size_t size; /* sizeof(rrk_store_info), set by the caller */
     uint64_t n_passages;
-    uint64_t n_terms;         /* all index terms of all passages, after analysis */
-    uint64_t n_vectors;       /* passages that have a vector */
-    uint32_t vector_dim;      /* 0 when there are none */
+    uint64_t n_terms;    /* all index terms of all passages, after analysis */
+    uint64_t n_vectors;  /* passages that have a vector */
+    uint32_t vector_dim; /* 0 when there are none */
     uint32_t schema_version;
-    uint64_t file_bytes;      /* the database without its WAL */
-    char vector_model[256];   /* the model that made the vectors, "" when there are none */
+    uint64_t file_bytes;    /* the database without its WAL */
+    char vector_model[256]; /* the model that made the vectors, "" when there are none */
 } rrk_store_info;
 
 RRK_API rrk_status rrk_store_get_info(rrk_store *store, rrk_store_info *info, rrk_error *err);
@@ -99,8 +99,8 @@ typedef enum rrk_import_format {
 } rrk_import_format;
 
 typedef struct rrk_import_stats {
-    size_t size; /* sizeof(rrk_import_stats) */
-    uint64_t n_read;      /* passages read from the input */
+    size_t size;     /* sizeof(rrk_import_stats) */
+    uint64_t n_read; /* passages read from the input */
     uint64_t n_added;
     uint64_t n_updated;   /* id existed with other content */
     uint64_t n_unchanged; /* id existed with the same content */

@@ -1,0 +1,99 @@
+/*
+ * The seam between models and machines. A model (bert.c) is written once, as a sequence of the operations here; a device
+ * implements them. Operations are coarse and fused, so that a device may keep what lies between two products in cache or
+ * registers. Sequences are packed end to end: token t of sequence s is row start[s] + t of every activation, and there
+ * is no padding.
+ *
+ * A device owns weights and a fixed number of sessions. A session owns the activations of one batch and is used by one
+ * thread at a time; sessions run independently of each other.
+ */
+#ifndef RRK_ENCODER_COMPUTE_H
+#define RRK_ENCODER_COMPUTE_H
+
+#include "encoder/config.h"
+#include "encoder/safetensors.h"
+
+typedef struct enc_device enc_device;
+typedef struct enc_session enc_session;
+typedef struct enc_table enc_table;   /* [n_rows, d] rows to look up */
+typedef struct enc_linear enc_linear; /* y = x Wᵀ + b, W [n_out, n_in] */
+typedef struct enc_norm enc_norm;     /* layer norm's gain and shift [d] */
+
+/* Tokens of one batch. All arrays are borrowed. */
+typedef struct enc_batch {
+    const int32_t *ids;        /* [n_tokens] */
+    const uint32_t *positions; /* [n_tokens], from 0 in each sequence */
+    const uint8_t *types;      /* [n_tokens] */
+    const uint32_t *start;     /* [n_seqs + 1], start[n_seqs] = n_tokens */
+    size_t n_seqs;
+    size_t n_tokens;
+} enc_batch;
+
+/* A session's activations. Which is which is the model's business; each has its own row length. */
+typedef enum enc_slot {
+    ENC_SLOT_X,
+    ENC_SLOT_QKV,
+    ENC_SLOT_CONTEXT,
+    ENC_SLOT_POOLED,
+    ENC_SLOT_HEAD,
+    ENC_N_SLOTS
+} enc_slot;
+
+/* What a model needs of every session: row lengths by slot, and the widest feed-forward. */
+typedef struct enc_shape {
+    size_t n_cols[ENC_N_SLOTS]; /* 0: slot not used */
+    size_t d_ff;
+} enc_shape;
+
+typedef struct enc_ops {
+    /* What it runs on, e.g. "cpu f32 avx512". */
+    const char *(*describe)(const enc_device *device);
+
+    /* --- weights: uploaded once, then shared by all sessions; freed with the device --- */
+    rrk_status (*table)(enc_device *device, const enc_weight *weight, enc_table **out, rrk_error *err);
+    /* Parts are stacked along n_out, so that query, key and value become one product. biases[i] belongs to parts[i]. */
+    rrk_status (*linear)(enc_device *device, const enc_weight *const *parts, const enc_weight *const *biases,
+                         size_t n_parts, enc_linear **out, rrk_error *err);
+    rrk_status (*norm)(enc_device *device, const enc_weight *gain, const enc_weight *shift, float eps, enc_norm **out,
+                       rrk_error *err);
+
+    /* --- sessions --- */
+    rrk_status (*session)(enc_device *device, const enc_shape *shape, enc_session **out, rrk_error *err);
+    void (*session_free)(enc_session *session);
+    /* Takes a batch: makes room in every slot and remembers it for the operations below. */
+    rrk_status (*begin)(enc_session *session, const enc_batch *batch, rrk_error *err);
+
+    /* --- operations, each over all tokens of the batch unless it says otherwise --- */
+    /* x = norm(words[id] + positions[position] + types[type]) */
+    rrk_status (*embed)(enc_session *session, enc_slot x, const enc_table *words, const enc_table *positions,
+                        const enc_table *types, const enc_norm *norm, rrk_error *err);
+    /* out = in Wᵀ + b */
+    rrk_status (*project)(enc_session *session, const enc_linear *w, enc_slot in, enc_slot out, rrk_error *err);
+    /* x = norm(x + in Wᵀ + b) */
+    rrk_status (*project_add_norm)(enc_session *session, const enc_linear *w, const enc_norm *norm, enc_slot in,
+                                   enc_slot x, rrk_error *err);
+    /* x = norm(x + W2 act(W1 x + b1) + b2) */
+    rrk_status (*feed_forward)(enc_session *session, const enc_linear *w1, enc_activation activation,
+                               const enc_linear *w2, const enc_norm *norm, enc_slot x, rrk_error *err);
+    /* Per sequence and head: softmax(q kᵀ / sqrt(d_head)) v; qkv holds a token's q, k and v side by side. */
+    rrk_status (*attention)(enc_session *session, size_t n_heads, enc_slot qkv, enc_slot out, rrk_error *err);
+    /* One row a sequence: the mean of its tokens or its first token; divided by its length if normalize. */
+    rrk_status (*pool)(enc_session *session, enc_pooling pooling, bool normalize, enc_slot in, enc_slot out,
+                       rrk_error *err);
+    /* Over rows that pool made: out = tanh(in Wᵀ + b), or without tanh. */
+    rrk_status (*head)(enc_session *session, const enc_linear *w, bool tanh, enc_slot in, enc_slot out, rrk_error *err);
+    /* Rows that pool or head made, to the host: [n_seqs, n_cols of the slot]. */
+    rrk_status (*download)(enc_session *session, enc_slot slot, float *out, rrk_error *err);
+
+    void (*close)(enc_device *device);
+} enc_ops;
+
+/* The first member of every device, so that models find its operations. */
+struct enc_device {
+    const enc_ops *ops;
+};
+
+/* cpu/ */
+rrk_status enc_cpu_open(enc_device **out, rrk_error *err);
+
+#endif

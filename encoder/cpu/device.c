@@ -1,0 +1,450 @@
+/*
+ * The CPU device: the operations of compute.h as blocks of rows that stay in a core's cache. A block goes through its
+ * matrix product (gemm.h) and, while it is still hot, through the vector loop that finishes it (kernels.h). One session
+ * is one thread's; nothing here starts threads.
+ */
+#include "base/alloc.h"
+#include "encoder/compute.h"
+#include "encoder/cpu/gemm.h"
+#include "encoder/cpu/kernels.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+struct enc_table {
+    struct enc_table *next;
+    const float *rows; /* [n_rows, d]: in the mapping, or copy */
+    float *copy;       /* owned; NULL when the file's own bytes serve */
+    size_t n_rows;
+    size_t d;
+};
+
+struct enc_linear {
+    struct enc_linear *next;
+    cpu_gemm_weight *weight;
+    float *bias; /* [n_out], zeros when the model has none; owned */
+    size_t n_out;
+    size_t n_in;
+};
+
+struct enc_norm {
+    struct enc_norm *next;
+    float *gain;  /* [d]; owned */
+    float *shift; /* [d]; owned */
+    float eps;
+    size_t d;
+};
+
+typedef struct cpu_device {
+    enc_device device;
+    cpu_gemm *gemm;
+    const cpu_kernels *kernels;
+    char description[64];
+    enc_table *tables;
+    enc_linear *linears;
+    enc_norm *norms;
+} cpu_device;
+
+typedef struct slot {
+    float *data; /* [n_rows rounded up to the product's step, n_cols], aligned; owned */
+    size_t n_cols;
+    size_t cap_rows;
+} slot;
+
+struct enc_session {
+    cpu_device *device;
+    cpu_gemm_lane *lane;
+    enc_batch batch;
+    slot slots[ENC_N_SLOTS];
+    float *delta;  /* [CPU_GEMM_MAX_ROWS, widest slot]; owned */
+    float *hidden; /* [CPU_GEMM_MAX_ROWS, d_ff]; owned */
+    float *attention_scratch;
+    size_t attention_floats;
+};
+
+/* --- weights --- */
+
+static rrk_status widen(const enc_weight *weight, float **out, rrk_error *err)
+{
+    float *values = base_alloc_aligned(weight->n_values, sizeof *values);
+    if (!values)
+        return base_fail_nomem(err, weight->n_values * sizeof *values);
+    *out = values;
+    return enc_weight_to_f32(weight, values, err);
+}
+
+static rrk_status add_table(enc_device *device, const enc_weight *weight, enc_table **out, rrk_error *err)
+{
+    cpu_device *cpu = (cpu_device *)device;
+    enc_table *table = base_calloc(1, sizeof *table);
+    if (!table)
+        return base_fail_nomem(err, sizeof *table);
+    table->next = cpu->tables;
+    cpu->tables = *out = table;
+    table->n_rows = weight->shape[0];
+    table->d = weight->shape[1];
+    if (weight->dtype == ENC_F32 && (uintptr_t)weight->data % sizeof(float) == 0) {
+        table->rows = weight->data;
+        return RRK_OK;
+    }
+    RRK_TRY(widen(weight, &table->copy, err));
+    table->rows = table->copy;
+    return RRK_OK;
+}
+
+/* Stacks the parts' values and biases in the device's own order. */
+static rrk_status stack_parts(const enc_weight *const *parts, const enc_weight *const *biases, size_t n_parts,
+                              float *values, float *bias, rrk_error *err)
+{
+    size_t row = 0, at = 0;
+    for (size_t i = 0; i < n_parts; i++) {
+        RRK_TRY(enc_weight_to_f32(parts[i], values + at, err));
+        if (biases[i])
+            RRK_TRY(enc_weight_to_f32(biases[i], bias + row, err));
+        at += parts[i]->n_values;
+        row += parts[i]->shape[0];
+    }
+    return RRK_OK;
+}
+
+static rrk_status add_linear(enc_device *device, const enc_weight *const *parts, const enc_weight *const *biases,
+                             size_t n_parts, enc_linear **out, rrk_error *err)
+{
+    cpu_device *cpu = (cpu_device *)device;
+    enc_linear *linear = base_calloc(1, sizeof *linear);
+    if (!linear)
+        return base_fail_nomem(err, sizeof *linear);
+    linear->next = cpu->linears;
+    cpu->linears = *out = linear;
+    linear->n_in = parts[0]->shape[1];
+    for (size_t i = 0; i < n_parts; i++)
+        linear->n_out += parts[i]->shape[0];
+    linear->bias = base_calloc(linear->n_out, sizeof *linear->bias);
+    float *values RRK_AUTO(base_free_aligned_ptr) = base_alloc_aligned(linear->n_out, linear->n_in * sizeof *values);
+    if (!linear->bias || !values)
+        return base_fail_nomem(err, linear->n_out * linear->n_in * sizeof *values);
+    RRK_TRY(stack_parts(parts, biases, n_parts, values, linear->bias, err));
+    return cpu_gemm_pack(cpu->gemm, values, linear->n_out, linear->n_in, &linear->weight, err);
+}
+
+static rrk_status add_norm(enc_device *device, const enc_weight *gain, const enc_weight *shift, float eps,
+                           enc_norm **out, rrk_error *err)
+{
+    cpu_device *cpu = (cpu_device *)device;
+    enc_norm *norm = base_calloc(1, sizeof *norm);
+    if (!norm)
+        return base_fail_nomem(err, sizeof *norm);
+    norm->next = cpu->norms;
+    cpu->norms = *out = norm;
+    norm->eps = eps;
+    norm->d = gain->n_values;
+    RRK_TRY(widen(gain, &norm->gain, err));
+    return widen(shift, &norm->shift, err);
+}
+
+/* --- sessions --- */
+
+static void session_free(enc_session *session)
+{
+    if (!session)
+        return;
+    for (size_t i = 0; i < ENC_N_SLOTS; i++)
+        base_free_aligned(session->slots[i].data);
+    base_free_aligned(session->delta);
+    base_free_aligned(session->hidden);
+    base_free_aligned(session->attention_scratch);
+    cpu_gemm_lane_free(session->lane);
+    base_free(session);
+}
+
+static void session_free_ptr(enc_session **session)
+{
+    session_free(*session);
+}
+
+static rrk_status alloc_floats(float **out, size_t n_rows, size_t n_cols, rrk_error *err)
+{
+    *out = base_alloc_aligned(n_rows, n_cols * sizeof **out);
+    if (!*out)
+        return base_fail_nomem(err, n_rows * n_cols * sizeof **out);
+    memset(*out, 0, n_rows * n_cols * sizeof **out);
+    return RRK_OK;
+}
+
+static rrk_status session_new(enc_device *device, const enc_shape *shape, enc_session **out, rrk_error *err)
+{
+    enc_session *session RRK_AUTO(session_free_ptr) = base_calloc(1, sizeof *session);
+    if (!session)
+        return base_fail_nomem(err, sizeof *session);
+    session->device = (cpu_device *)device;
+    size_t widest = 0;
+    for (size_t i = 0; i < ENC_N_SLOTS; i++) {
+        session->slots[i].n_cols = shape->n_cols[i];
+        widest = RRK_MAX(widest, shape->n_cols[i]);
+    }
+    RRK_TRY(alloc_floats(&session->delta, CPU_GEMM_MAX_ROWS, widest, err));
+    RRK_TRY(alloc_floats(&session->hidden, CPU_GEMM_MAX_ROWS, shape->d_ff, err));
+    RRK_TRY(cpu_gemm_lane_new(session->device->gemm, &session->lane, err));
+    *out = RRK_STEAL(session);
+    return RRK_OK;
+}
+
+/* Products write whole steps of rows, so every slot has room to round up; zeroed once, so what is there is a number. */
+static rrk_status reserve(slot *s, size_t n_rows, rrk_error *err)
+{
+    if (n_rows <= s->cap_rows || s->n_cols == 0)
+        return RRK_OK;
+    size_t cap = (n_rows + CPU_GEMM_ROW_STEP - 1) / CPU_GEMM_ROW_STEP * CPU_GEMM_ROW_STEP;
+    base_free_aligned(RRK_STEAL(s->data));
+    s->cap_rows = 0;
+    RRK_TRY(alloc_floats(&s->data, cap, s->n_cols, err));
+    s->cap_rows = cap;
+    return RRK_OK;
+}
+
+static rrk_status begin(enc_session *session, const enc_batch *batch, rrk_error *err)
+{
+    session->batch = *batch;
+    for (size_t i = 0; i < ENC_N_SLOTS; i++) {
+        bool by_sequence = i == ENC_SLOT_POOLED || i == ENC_SLOT_HEAD;
+        RRK_TRY(reserve(&session->slots[i], by_sequence ? batch->n_seqs : batch->n_tokens, err));
+    }
+    return RRK_OK;
+}
+
+/* --- operations --- */
+
+static rrk_status check_ids(const enc_batch *batch, const enc_table *words, const enc_table *positions,
+                            const enc_table *types, rrk_error *err)
+{
+    for (size_t t = 0; t < batch->n_tokens; t++) {
+        if (batch->ids[t] < 0 || (size_t)batch->ids[t] >= words->n_rows)
+            return base_fail(err, RRK_E_INVALID, 0, "token id %d is outside the vocabulary of %zu", batch->ids[t],
+                             words->n_rows);
+        if (batch->positions[t] >= positions->n_rows || batch->types[t] >= types->n_rows)
+            return base_fail(err, RRK_E_INVALID, 0, "position %u or token type %d is beyond what the model has",
+                             batch->positions[t], batch->types[t]);
+    }
+    return RRK_OK;
+}
+
+static rrk_status embed(enc_session *session, enc_slot x, const enc_table *words, const enc_table *positions,
+                        const enc_table *types, const enc_norm *norm, rrk_error *err)
+{
+    const enc_batch *batch = &session->batch;
+    RRK_TRY(check_ids(batch, words, positions, types, err));
+    size_t d = words->d;
+    float *out = session->slots[x].data;
+    for (size_t t = 0; t < batch->n_tokens; t++) {
+        const float *word = words->rows + (size_t)batch->ids[t] * d;
+        const float *position = positions->rows + batch->positions[t] * d;
+        const float *type = types->rows + batch->types[t] * d;
+        for (size_t i = 0; i < d; i++)
+            out[t * d + i] = word[i] + type[i] + position[i];
+    }
+    session->device->kernels->add_norm(out, NULL, NULL, norm->gain, norm->shift, norm->eps, batch->n_tokens, d);
+    return RRK_OK;
+}
+
+static rrk_status project(enc_session *session, const enc_linear *w, enc_slot in, enc_slot out, rrk_error *err)
+{
+    for (size_t r = 0; r < session->batch.n_tokens; r += CPU_GEMM_MAX_ROWS) {
+        size_t n = RRK_MIN(session->batch.n_tokens - r, (size_t)CPU_GEMM_MAX_ROWS);
+        float *y = session->slots[out].data + r * w->n_out;
+        RRK_TRY(cpu_gemm_run(session->lane, w->weight, session->slots[in].data + r * w->n_in, n, y, err));
+        session->device->kernels->bias(y, w->bias, n, w->n_out);
+    }
+    return RRK_OK;
+}
+
+static rrk_status project_add_norm(enc_session *session, const enc_linear *w, const enc_norm *norm, enc_slot in,
+                                   enc_slot x, rrk_error *err)
+{
+    for (size_t r = 0; r < session->batch.n_tokens; r += CPU_GEMM_MAX_ROWS) {
+        size_t n = RRK_MIN(session->batch.n_tokens - r, (size_t)CPU_GEMM_MAX_ROWS);
+        const float *from = session->slots[in].data + r * w->n_in;
+        RRK_TRY(cpu_gemm_run(session->lane, w->weight, from, n, session->delta, err));
+        session->device->kernels->add_norm(session->slots[x].data + r * w->n_out, session->delta, w->bias, norm->gain,
+                                           norm->shift, norm->eps, n, w->n_out);
+    }
+    return RRK_OK;
+}
+
+static void activate(const cpu_kernels *k, enc_activation activation, float *x, const float *bias, size_t n_rows,
+                     size_t n_cols)
+{
+    switch (activation) {
+    case ENC_GELU_ERF:
+        k->bias_gelu_erf(x, bias, n_rows, n_cols);
+        return;
+    case ENC_GELU_TANH:
+        k->bias_gelu_tanh(x, bias, n_rows, n_cols);
+        return;
+    case ENC_RELU:
+        k->bias_relu(x, bias, n_rows, n_cols);
+        return;
+    }
+}
+
+static rrk_status feed_forward(enc_session *session, const enc_linear *w1, enc_activation activation,
+                               const enc_linear *w2, const enc_norm *norm, enc_slot x, rrk_error *err)
+{
+    const cpu_kernels *k = session->device->kernels;
+    for (size_t r = 0; r < session->batch.n_tokens; r += CPU_GEMM_MAX_ROWS) {
+        size_t n = RRK_MIN(session->batch.n_tokens - r, (size_t)CPU_GEMM_MAX_ROWS);
+        float *rows = session->slots[x].data + r * w1->n_in;
+        RRK_TRY(cpu_gemm_run(session->lane, w1->weight, rows, n, session->hidden, err));
+        activate(k, activation, session->hidden, w1->bias, n, w1->n_out);
+        RRK_TRY(cpu_gemm_run(session->lane, w2->weight, session->hidden, n, session->delta, err));
+        k->add_norm(rows, session->delta, w2->bias, norm->gain, norm->shift, norm->eps, n, w2->n_out);
+    }
+    return RRK_OK;
+}
+
+static rrk_status reserve_attention(enc_session *session, size_t max_tokens, size_t d_head, rrk_error *err)
+{
+    size_t floats = cpu_attention_scratch(max_tokens, d_head);
+    if (floats <= session->attention_floats)
+        return RRK_OK;
+    base_free_aligned(RRK_STEAL(session->attention_scratch));
+    session->attention_floats = 0;
+    RRK_TRY(alloc_floats(&session->attention_scratch, floats, 1, err));
+    session->attention_floats = floats;
+    return RRK_OK;
+}
+
+static rrk_status attention(enc_session *session, size_t n_heads, enc_slot qkv, enc_slot out, rrk_error *err)
+{
+    const enc_batch *batch = &session->batch;
+    size_t d = session->slots[out].n_cols, longest = 0;
+    for (size_t s = 0; s < batch->n_seqs; s++)
+        longest = RRK_MAX(longest, (size_t)(batch->start[s + 1] - batch->start[s]));
+    RRK_TRY(reserve_attention(session, longest, d / n_heads, err));
+    for (size_t s = 0; s < batch->n_seqs; s++) {
+        cpu_attention a = {
+            .qkv = session->slots[qkv].data + (size_t)batch->start[s] * 3 * d,
+            .out = session->slots[out].data + (size_t)batch->start[s] * d,
+            .n_tokens = batch->start[s + 1] - batch->start[s],
+            .d = d,
+            .n_heads = n_heads,
+            .scale = 1 / sqrtf((float)(d / n_heads)),
+            .scratch = session->attention_scratch,
+        };
+        session->device->kernels->attention(&a);
+    }
+    return RRK_OK;
+}
+
+static rrk_status pool(enc_session *session, enc_pooling pooling, bool normalize, enc_slot in, enc_slot out,
+                       rrk_error *err)
+{
+    const enc_batch *batch = &session->batch;
+    const cpu_kernels *k = session->device->kernels;
+    size_t d = session->slots[in].n_cols;
+    for (size_t s = 0; s < batch->n_seqs; s++) {
+        const float *rows = session->slots[in].data + (size_t)batch->start[s] * d;
+        float *row = session->slots[out].data + s * d;
+        size_t n_rows = pooling == ENC_POOL_MEAN ? batch->start[s + 1] - batch->start[s] : 1;
+        k->mean(row, rows, n_rows, d);
+        if (normalize)
+            k->normalize(row, d);
+    }
+    return RRK_OK;
+}
+
+static rrk_status head(enc_session *session, const enc_linear *w, bool tanh, enc_slot in, enc_slot out, rrk_error *err)
+{
+    const cpu_kernels *k = session->device->kernels;
+    for (size_t r = 0; r < session->batch.n_seqs; r += CPU_GEMM_MAX_ROWS) {
+        size_t n = RRK_MIN(session->batch.n_seqs - r, (size_t)CPU_GEMM_MAX_ROWS);
+        /* By way of delta, so that in and out may be one slot, and out may be narrower than a step of rows. */
+        RRK_TRY(cpu_gemm_run(session->lane, w->weight, session->slots[in].data + r * w->n_in, n, session->delta, err));
+        (tanh ? k->bias_tanh : k->bias)(session->delta, w->bias, n, w->n_out);
+        memcpy(session->slots[out].data + r * w->n_out, session->delta, n * w->n_out * sizeof(float));
+    }
+    return RRK_OK;
+}
+
+static rrk_status download(enc_session *session, enc_slot from, float *out, rrk_error *err)
+{
+    memcpy(out, session->slots[from].data, session->batch.n_seqs * session->slots[from].n_cols * sizeof *out);
+    return RRK_OK;
+}
+
+/* --- the device --- */
+
+static const char *describe(const enc_device *device)
+{
+    return ((const cpu_device *)device)->description;
+}
+
+static void free_linears(enc_linear *linear)
+{
+    while (linear) {
+        enc_linear *next = linear->next;
+        cpu_gemm_weight_free(linear->weight);
+        base_free(linear->bias);
+        base_free(linear);
+        linear = next;
+    }
+}
+
+static void close_device(enc_device *device)
+{
+    if (!device)
+        return;
+    cpu_device *cpu = (cpu_device *)device;
+    free_linears(cpu->linears);
+    while (cpu->tables) {
+        enc_table *next = cpu->tables->next;
+        base_free_aligned(cpu->tables->copy);
+        base_free(cpu->tables);
+        cpu->tables = next;
+    }
+    while (cpu->norms) {
+        enc_norm *next = cpu->norms->next;
+        base_free_aligned(cpu->norms->gain);
+        base_free_aligned(cpu->norms->shift);
+        base_free(cpu->norms);
+        cpu->norms = next;
+    }
+    cpu_gemm_close(cpu->gemm);
+    base_free(cpu);
+}
+
+static const enc_ops CPU_OPS = {
+    .describe = describe,
+    .table = add_table,
+    .linear = add_linear,
+    .norm = add_norm,
+    .session = session_new,
+    .session_free = session_free,
+    .begin = begin,
+    .embed = embed,
+    .project = project,
+    .project_add_norm = project_add_norm,
+    .feed_forward = feed_forward,
+    .attention = attention,
+    .pool = pool,
+    .head = head,
+    .download = download,
+    .close = close_device,
+};
+
+rrk_status enc_cpu_open(enc_device **out, rrk_error *err)
+{
+    cpu_device *cpu = base_calloc(1, sizeof *cpu);
+    if (!cpu)
+        return base_fail_nomem(err, sizeof *cpu);
+    cpu->device.ops = &CPU_OPS;
+    cpu->kernels = cpu_kernels_best();
+    snprintf(cpu->description, sizeof cpu->description, "cpu f32 %s", cpu->kernels->isa);
+    rrk_status status = cpu_gemm_open(&cpu->gemm, err);
+    if (status != RRK_OK) {
+        base_free(cpu);
+        return status;
+    }
+    *out = &cpu->device;
+    return RRK_OK;
+}

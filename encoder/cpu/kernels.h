@@ -1,0 +1,54 @@
+/*
+ * The CPU's own vector loops: everything between two matrix products. One table an instruction set, all made from one
+ * source (kernels_body.h) compiled with different flags, and a plain C twin that says what each loop means. The best
+ * table that the processor can run is chosen once.
+ */
+#ifndef RRK_ENCODER_CPU_KERNELS_H
+#define RRK_ENCODER_CPU_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* One sequence's attention. q, k and v are the three thirds of a row of qkv. */
+typedef struct cpu_attention {
+    const float *qkv; /* [n_tokens, 3 * d] */
+    float *out;       /* [n_tokens, d] */
+    size_t n_tokens;
+    size_t d;
+    size_t n_heads;
+    float scale;
+    float *scratch; /* cpu_attention_scratch() floats, aligned to 64 bytes */
+} cpu_attention;
+
+size_t cpu_attention_scratch(size_t max_tokens, size_t d_head);
+
+typedef struct cpu_kernels {
+    const char *isa;
+    /* x [n_rows, n_cols] += bias [n_cols], then the activation. */
+    void (*bias)(float *x, const float *bias, size_t n_rows, size_t n_cols);
+    void (*bias_relu)(float *x, const float *bias, size_t n_rows, size_t n_cols);
+    void (*bias_gelu_erf)(float *x, const float *bias, size_t n_rows, size_t n_cols);
+    void (*bias_gelu_tanh)(float *x, const float *bias, size_t n_rows, size_t n_cols);
+    void (*bias_tanh)(float *x, const float *bias, size_t n_rows, size_t n_cols);
+    /* x [n_rows, d] = norm(x + delta + bias); delta and bias may be NULL together. */
+    void (*add_norm)(float *x, const float *delta, const float *bias, const float *gain, const float *shift, float eps,
+                     size_t n_rows, size_t d);
+    void (*attention)(const cpu_attention *a);
+    /* out [d] = the mean of x [n_rows, d] */
+    void (*mean)(float *out, const float *x, size_t n_rows, size_t d);
+    /* x [d] scaled to length 1; a zero vector stays. */
+    void (*normalize)(float *x, size_t d);
+} cpu_kernels;
+
+extern const cpu_kernels cpu_kernels_plain, cpu_kernels_baseline;
+#if defined(__x86_64__)
+extern const cpu_kernels cpu_kernels_avx2, cpu_kernels_avx512;
+#endif
+
+/* Every table this processor can run, the best first; NULL beyond the last. */
+const cpu_kernels *cpu_kernels_at(size_t i);
+
+/* The best one. */
+const cpu_kernels *cpu_kernels_best(void);
+
+#endif

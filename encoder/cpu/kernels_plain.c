@@ -1,0 +1,158 @@
+/* What each vector loop means, in plain C and double precision where it matters. The twin that tests compare with. */
+#include "encoder/cpu/kernels.h"
+
+#include <math.h>
+
+enum { PLAIN_PAD = 16 };
+
+size_t cpu_attention_scratch(size_t max_tokens, size_t d_head)
+{
+    /* Enough for every table: k and v of a head, padded to vectors, and a block of rows of q and of scores. */
+    size_t tokens = max_tokens + 64, width = (d_head + PLAIN_PAD - 1) / PLAIN_PAD * PLAIN_PAD;
+    return 2 * tokens * width + 16 * (tokens + width);
+}
+
+static float identity(float x)
+{
+    return x;
+}
+
+static float relu(float x)
+{
+    return x > 0 ? x : 0;
+}
+
+static float gelu_erf(float x)
+{
+    return (float)(0.5 * (double)x * (1 + erf((double)x * M_SQRT1_2)));
+}
+
+static float gelu_tanh(float x)
+{
+    double v = (double)x;
+    return (float)(0.5 * v * (1 + tanh(0.7978845608028654 * (v + 0.044715 * v * v * v))));
+}
+
+static void bias_act(float *x, const float *bias, size_t n_rows, size_t n_cols, float (*act)(float))
+{
+    for (size_t r = 0; r < n_rows; r++) {
+        for (size_t c = 0; c < n_cols; c++)
+            x[r * n_cols + c] = act(x[r * n_cols + c] + bias[c]);
+    }
+}
+
+static void bias(float *x, const float *b, size_t n_rows, size_t n_cols)
+{
+    bias_act(x, b, n_rows, n_cols, identity);
+}
+
+static void bias_relu(float *x, const float *b, size_t n_rows, size_t n_cols)
+{
+    bias_act(x, b, n_rows, n_cols, relu);
+}
+
+static void bias_gelu_erf(float *x, const float *b, size_t n_rows, size_t n_cols)
+{
+    bias_act(x, b, n_rows, n_cols, gelu_erf);
+}
+
+static void bias_gelu_tanh(float *x, const float *b, size_t n_rows, size_t n_cols)
+{
+    bias_act(x, b, n_rows, n_cols, gelu_tanh);
+}
+
+static void bias_tanh(float *x, const float *b, size_t n_rows, size_t n_cols)
+{
+    bias_act(x, b, n_rows, n_cols, tanhf);
+}
+
+static void norm_row(float *x, const float *gain, const float *shift, float eps, size_t d)
+{
+    double mean = 0, var = 0;
+    for (size_t i = 0; i < d; i++)
+        mean += (double)x[i];
+    mean /= (double)d;
+    for (size_t i = 0; i < d; i++)
+        var += ((double)x[i] - mean) * ((double)x[i] - mean);
+    double scale = 1 / sqrt(var / (double)d + (double)eps);
+    for (size_t i = 0; i < d; i++)
+        x[i] = (float)(((double)x[i] - mean) * scale) * gain[i] + shift[i];
+}
+
+static void add_norm(float *x, const float *delta, const float *b, const float *gain, const float *shift, float eps,
+                     size_t n_rows, size_t d)
+{
+    for (size_t r = 0; r < n_rows; r++) {
+        float *row = x + r * d;
+        for (size_t i = 0; delta && i < d; i++)
+            row[i] += delta[r * d + i] + b[i];
+        norm_row(row, gain, shift, eps, d);
+    }
+}
+
+/* One query row of one head. */
+static void attend(const cpu_attention *a, size_t head, size_t row)
+{
+    size_t width = a->d / a->n_heads, stride = 3 * a->d;
+    const float *q = a->qkv + row * stride + head * width, *k = a->qkv + a->d + head * width, *v = k + a->d;
+    float *scores = a->scratch, *out = a->out + row * a->d + head * width;
+    float best = -INFINITY;
+    for (size_t t = 0; t < a->n_tokens; t++) {
+        double s = 0;
+        for (size_t i = 0; i < width; i++)
+            s += (double)q[i] * (double)k[t * stride + i];
+        scores[t] = (float)(s * (double)a->scale);
+        best = scores[t] > best ? scores[t] : best;
+    }
+    double sum = 0;
+    for (size_t t = 0; t < a->n_tokens; t++)
+        sum += exp((double)(scores[t] - best));
+    for (size_t i = 0; i < width; i++) {
+        double s = 0;
+        for (size_t t = 0; t < a->n_tokens; t++)
+            s += exp((double)(scores[t] - best)) * (double)v[t * stride + i];
+        out[i] = (float)(s / sum);
+    }
+}
+
+static void attention(const cpu_attention *a)
+{
+    for (size_t head = 0; head < a->n_heads; head++) {
+        for (size_t row = 0; row < a->n_tokens; row++)
+            attend(a, head, row);
+    }
+}
+
+static void mean(float *out, const float *x, size_t n_rows, size_t d)
+{
+    for (size_t i = 0; i < d; i++) {
+        double sum = 0;
+        for (size_t r = 0; r < n_rows; r++)
+            sum += (double)x[r * d + i];
+        out[i] = (float)(sum / (double)n_rows);
+    }
+}
+
+static void normalize(float *x, size_t d)
+{
+    double sum = 0;
+    for (size_t i = 0; i < d; i++)
+        sum += (double)x[i] * (double)x[i];
+    if (sum == 0)
+        return;
+    for (size_t i = 0; i < d; i++)
+        x[i] = (float)((double)x[i] / sqrt(sum));
+}
+
+const cpu_kernels cpu_kernels_plain = {
+    .isa = "plain",
+    .bias = bias,
+    .bias_relu = bias_relu,
+    .bias_gelu_erf = bias_gelu_erf,
+    .bias_gelu_tanh = bias_gelu_tanh,
+    .bias_tanh = bias_tanh,
+    .add_norm = add_norm,
+    .attention = attention,
+    .mean = mean,
+    .normalize = normalize,
+};

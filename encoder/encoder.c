@@ -1,0 +1,275 @@
+/* Opening a model folder, what is asked about it, and embedding texts. How rows run is in run.c. */
+#include "encoder/encoder.h"
+#include "base/alloc.h"
+#include "encoder/run.h"
+#include <rrk/runtime.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Texts that one call of embed tokenises before it runs them: bounds memory whatever the request. */
+enum { TEXTS_PER_CHUNK = 1024 };
+
+static void close_ptr(rrk_encoder **encoder)
+{
+    rrk_encoder_close(*encoder);
+}
+
+static rrk_status take_options(const rrk_encoder_options *given, rrk_encoder_options *out, rrk_error *err)
+{
+    rrk_encoder_options_init(out);
+    BASE_TAKE_OPTIONS(out, given);
+    if (out->n_threads == 0)
+        out->n_threads = RRK_MIN(rrk_processor_count(), RRK_ENCODER_MAX_THREADS);
+    if (out->n_threads < 0 || out->n_threads > RRK_ENCODER_MAX_THREADS)
+        return base_fail(err, RRK_E_INVALID, 0, "n_threads is %d, expected 0 to %d", out->n_threads,
+                         RRK_ENCODER_MAX_THREADS);
+    if (out->device && strcmp(out->device, "cpu") != 0)
+        return base_fail(err, RRK_E_UNSUPPORTED, 0, "device '%s' is not known: there is 'cpu'", out->device);
+    if (out->batch_tokens == 0)
+        out->batch_tokens = RRK_ENCODER_DEFAULT_BATCH_TOKENS;
+    return RRK_OK;
+}
+
+/* "minilm-1f2e3d4c": the folder's last component and the weights' hash, so that two versions differ. */
+static rrk_status make_name(rrk_encoder *encoder, const char *model_dir, rrk_error *err)
+{
+    enum { MAX_FOLDER = 160 };
+    char *real = realpath(model_dir, NULL);
+    encoder->dir = base_strdup(real ? real : model_dir);
+    free(real);
+    if (!encoder->dir)
+        return base_fail_nomem(err, strlen(model_dir));
+    const char *slash = strrchr(encoder->dir, '/');
+    const char *folder = slash && slash[1] ? slash + 1 : encoder->dir;
+    encoder->name = base_alloc(MAX_FOLDER + 16, 1);
+    if (!encoder->name)
+        return base_fail_nomem(err, MAX_FOLDER);
+    snprintf(encoder->name, MAX_FOLDER + 16, "%.*s-%08x", MAX_FOLDER, folder,
+             (unsigned)(enc_weights_hash(encoder->weights) & 0xffffffffu));
+    return RRK_OK;
+}
+
+static rrk_status load(rrk_encoder *encoder, const char *model_dir, const rrk_encoder_options *options, rrk_error *err)
+{
+    RRK_TRY(enc_config_read(&encoder->config, model_dir, err));
+    RRK_TRY(enc_tokenizer_open(&encoder->tokenizer, model_dir, err));
+    if (enc_tokenizer_n_vocab(encoder->tokenizer) > encoder->config.n_vocab)
+        return base_fail(err, RRK_E_FORMAT, 0, "the tokenizer has %zu tokens, the model only %u: '%s'",
+                         enc_tokenizer_n_vocab(encoder->tokenizer), encoder->config.n_vocab, model_dir);
+    RRK_TRY(enc_weights_open(&encoder->weights, model_dir, err));
+    RRK_TRY(make_name(encoder, model_dir, err));
+    RRK_TRY(enc_cpu_open(&encoder->device, err));
+    RRK_TRY(enc_bert_load(&encoder->bert, encoder->device, &encoder->config, encoder->weights, err));
+    encoder->batch_tokens = options->batch_tokens;
+    encoder->max_tokens = encoder->config.max_tokens;
+    if (options->max_tokens)
+        encoder->max_tokens = RRK_MIN(encoder->max_tokens, options->max_tokens);
+    return enc_workers_new(encoder, options->n_threads, err);
+}
+
+rrk_status rrk_encoder_open(rrk_encoder **out, const char *model_dir, const rrk_encoder_options *options,
+                            rrk_error *err)
+{
+    base_error_clear(err);
+    if (!out || !model_dir)
+        return base_fail(err, RRK_E_INVALID, 0, "%s is NULL", !out ? "out" : "model_dir");
+    *out = NULL;
+    rrk_encoder_options taken;
+    RRK_TRY(take_options(options, &taken, err));
+    rrk_encoder *encoder RRK_AUTO(close_ptr) = base_calloc(1, sizeof *encoder);
+    if (!encoder)
+        return base_fail_nomem(err, sizeof *encoder);
+    encoder->owner = base_owner_here();
+    RRK_TRY(load(encoder, model_dir, &taken, err));
+    *out = RRK_STEAL(encoder);
+    return RRK_OK;
+}
+
+void rrk_encoder_close(rrk_encoder *encoder)
+{
+    /* After a fork the threads are not there to be joined; the memory is the parent's copy and goes with the process. */
+    if (!encoder || !base_owner_is_here(&encoder->owner))
+        return;
+    enc_workers_free(encoder);
+    enc_bert_free(encoder->bert);
+    if (encoder->device)
+        encoder->device->ops->close(encoder->device);
+    enc_tokenizer_close(encoder->tokenizer);
+    enc_weights_close(encoder->weights);
+    enc_config_free(&encoder->config);
+    base_free(encoder->name);
+    base_free(encoder->dir);
+    base_free(encoder);
+}
+
+rrk_status enc_check_owner(const rrk_encoder *encoder, rrk_error *err)
+{
+    return base_owner_check(&encoder->owner, "encoder", err);
+}
+
+rrk_status rrk_encoder_get_info(const rrk_encoder *encoder, rrk_encoder_info *info, rrk_error *err)
+{
+    base_error_clear(err);
+    if (!encoder || !info)
+        return base_fail(err, RRK_E_INVALID, 0, "%s is NULL", !encoder ? "encoder" : "info");
+    const enc_config *c = &encoder->config;
+    rrk_encoder_info ours = {
+        .head = c->head,
+        .n_layers = c->n_layers,
+        .d_model = c->d_model,
+        .n_vocab = c->n_vocab,
+        .max_tokens = (uint32_t)encoder->max_tokens,
+        .n_parameters = enc_weights_n_parameters(encoder->weights),
+        .n_threads = base_pool_size(encoder->pool),
+    };
+    snprintf(ours.architecture, sizeof ours.architecture, "%s", c->architecture);
+    snprintf(ours.name, sizeof ours.name, "%s", encoder->name);
+    snprintf(ours.compute, sizeof ours.compute, "%s", encoder->device->ops->describe(encoder->device));
+    BASE_GIVE_STATS(info, &ours);
+    return RRK_OK;
+}
+
+/* --- what the levels above ask --- */
+
+void enc_ids_free(enc_ids *ids)
+{
+    base_free(ids->ids);
+    *ids = (enc_ids){0};
+}
+
+rrk_status enc_tokenize(const rrk_encoder *encoder, rrk_text text, size_t max_ids, enc_ids *out, size_t *n_total,
+                        rrk_error *err)
+{
+    return enc_tokenizer_encode(encoder->tokenizer, text, max_ids, out, n_total, err);
+}
+
+const enc_specials *enc_special_ids(const rrk_encoder *encoder)
+{
+    return enc_tokenizer_specials(encoder->tokenizer);
+}
+
+rrk_text enc_prompt(const rrk_encoder *encoder, rrk_embed_kind kind)
+{
+    return rrk_text_of(kind == RRK_EMBED_QUERY ? encoder->config.query_prompt : encoder->config.passage_prompt);
+}
+
+rrk_encoder_head enc_head(const rrk_encoder *encoder)
+{
+    return encoder->config.head;
+}
+
+size_t enc_max_tokens(const rrk_encoder *encoder)
+{
+    return encoder->max_tokens;
+}
+
+size_t enc_output_dim(const rrk_encoder *encoder)
+{
+    return encoder->config.head == RRK_HEAD_CROSS ? 1 : encoder->config.d_model;
+}
+
+/* --- embedding --- */
+
+typedef struct embed_job {
+    const rrk_encoder *encoder;
+    const rrk_text *texts;
+    enc_ids prompt;
+    enc_row *rows;     /* [TEXTS_PER_CHUNK] */
+    int32_t **ids;     /* [TEXTS_PER_CHUNK] each owned */
+    rrk_error *errors; /* [TEXTS_PER_CHUNK] */
+    size_t n;          /* texts of this chunk */
+} embed_job;
+
+static void clear_rows(embed_job *job)
+{
+    for (size_t i = 0; job->ids && i < job->n; i++)
+        base_free(RRK_STEAL(job->ids[i]));
+}
+
+static void free_job(embed_job *job)
+{
+    clear_rows(job);
+    enc_ids_free(&job->prompt);
+    base_free(job->rows);
+    base_free(job->ids);
+    base_free(job->errors);
+}
+
+/* [CLS] prompt text [SEP] of one text. */
+static rrk_status make_row(embed_job *job, size_t i, rrk_error *err)
+{
+    const rrk_encoder *encoder = job->encoder;
+    const enc_specials *special = enc_special_ids(encoder);
+    size_t room = encoder->max_tokens - job->prompt.len - 2;
+    enc_ids text RRK_AUTO(enc_ids_free) = {0};
+    RRK_TRY(enc_tokenize(encoder, job->texts[i], room, &text, NULL, err));
+    size_t n = job->prompt.len + text.len + 2;
+    int32_t *ids = base_alloc(n, sizeof *ids);
+    if (!ids)
+        return base_fail_nomem(err, n * sizeof *ids);
+    ids[0] = special->cls;
+    if (job->prompt.len)
+        memcpy(ids + 1, job->prompt.ids, job->prompt.len * sizeof *ids);
+    if (text.len)
+        memcpy(ids + 1 + job->prompt.len, text.ids, text.len * sizeof *ids);
+    ids[n - 1] = special->sep;
+    job->ids[i] = ids;
+    job->rows[i] = (enc_row){ids, (uint32_t)n, (uint32_t)n};
+    return RRK_OK;
+}
+
+static void row_task(void *ctx, size_t i, int worker)
+{
+    embed_job *job = ctx;
+    base_error_clear(&job->errors[i]);
+    make_row(job, i, &job->errors[i]);
+}
+
+static rrk_status embed_chunk(rrk_encoder *encoder, embed_job *job, size_t first, float *out, rrk_error *err)
+{
+    base_pool_run(encoder->pool, job->n, row_task, job);
+    for (size_t i = 0; i < job->n; i++) {
+        const rrk_error *e = &job->errors[i];
+        if (e->status != RRK_OK)
+            return base_fail(err, (rrk_status)e->status, e->detail, "text %zu: %s", first + i, e->message);
+    }
+    return enc_run(encoder, job->rows, job->n, out, NULL, err);
+}
+
+static rrk_status begin_job(embed_job *job, rrk_embed_kind kind, rrk_error *err)
+{
+    const rrk_encoder *encoder = job->encoder;
+    RRK_TRY(enc_tokenize(encoder, enc_prompt(encoder, kind), SIZE_MAX, &job->prompt, NULL, err));
+    if (job->prompt.len + 3 > encoder->max_tokens)
+        return base_fail(err, RRK_E_INVALID, 0, "a row of %zu tokens has no room for text beside the prompt",
+                         encoder->max_tokens);
+    job->rows = base_calloc(TEXTS_PER_CHUNK, sizeof *job->rows);
+    job->ids = base_calloc(TEXTS_PER_CHUNK, sizeof *job->ids);
+    job->errors = base_calloc(TEXTS_PER_CHUNK, sizeof *job->errors);
+    if (!job->rows || !job->ids || !job->errors)
+        return base_fail_nomem(err, TEXTS_PER_CHUNK * sizeof *job->errors);
+    return RRK_OK;
+}
+
+rrk_status rrk_encoder_embed(rrk_encoder *encoder, rrk_embed_kind kind, const rrk_text *texts, size_t n_texts,
+                             float *out, rrk_error *err)
+{
+    base_error_clear(err);
+    if (!encoder || (n_texts && (!texts || !out)))
+        return base_fail(err, RRK_E_INVALID, 0, "%s is NULL", !encoder ? "encoder" : !texts ? "texts" : "out");
+    RRK_TRY(enc_check_owner(encoder, err));
+    if (encoder->config.head != RRK_HEAD_EMBEDDING)
+        return base_fail(err, RRK_E_UNSUPPORTED, 0, "model '%s' has no embedding head", encoder->name);
+    embed_job job RRK_AUTO(free_job) = {.encoder = encoder};
+    RRK_TRY(begin_job(&job, kind, err));
+    for (size_t first = 0; first < n_texts; first += TEXTS_PER_CHUNK) {
+        job.texts = texts + first;
+        job.n = RRK_MIN(n_texts - first, (size_t)TEXTS_PER_CHUNK);
+        rrk_status status = embed_chunk(encoder, &job, first, out + first * encoder->config.d_model, err);
+        clear_rows(&job);
+        RRK_TRY(status);
+    }
+    return RRK_OK;
+}

@@ -1,0 +1,50 @@
+/* Strategy "cross": a cross-encoder reads [CLS] query [SEP] passage [SEP] and gives one number. */
+#include "rerank/pointwise.h"
+
+enum { N_SPECIALS = 3 };
+
+static rrk_status add_pair(rank_rows *rows, const rank_task *task, uint32_t passage, const enc_ids *query,
+                           const int32_t *ids, size_t n, rrk_error *err)
+{
+    const enc_specials *special = enc_special_ids(task->encoder);
+    RRK_TRY(rank_rows_begin(rows, passage, err));
+    RRK_TRY(rank_rows_add(rows, &special->cls, 1, err));
+    RRK_TRY(rank_rows_add(rows, query->ids, query->len, err));
+    RRK_TRY(rank_rows_add(rows, &special->sep, 1, err));
+    rank_rows_second_segment(rows);
+    RRK_TRY(rank_rows_add(rows, ids, n, err));
+    return rank_rows_add(rows, &special->sep, 1, err);
+}
+
+static rrk_status start(rank_machine **out, const rank_task *task, rrk_error *err)
+{
+    size_t max = enc_max_tokens(task->encoder);
+    if (max < N_SPECIALS + 2)
+        return base_fail(err, RRK_E_INVALID, 0, "a row of %zu tokens has no room for a query and a passage", max);
+    rank_pointwise *m RRK_AUTO(rank_pointwise_stop_ptr) = NULL;
+    RRK_TRY(rank_pointwise_new(&m, &rank_cross, task, err));
+    enc_ids query RRK_AUTO(enc_ids_free) = {0};
+    /* The query may fill half a row at most, so a passage always has room. */
+    RRK_TRY(rank_query_ids(task, (max - N_SPECIALS) / 2, &query, err));
+    RRK_TRY(rank_pointwise_add_all(m, task, max - N_SPECIALS - query.len, &query, add_pair, err));
+    *out = (rank_machine *)RRK_STEAL(m);
+    return RRK_OK;
+}
+
+static rrk_status accept(rank_machine *machine, const float *results, rrk_error *err)
+{
+    rank_pointwise *m = (rank_pointwise *)machine;
+    for (size_t r = 0; r < m->rows.n; r++)
+        rank_pointwise_take(m, r, results[r]);
+    return RRK_OK;
+}
+
+const rank_strategy rank_cross = {
+    .name = "cross",
+    .head = RRK_HEAD_CROSS,
+    .start = start,
+    .next = rank_pointwise_next,
+    .accept = accept,
+    .finish = rank_pointwise_finish,
+    .stop = rank_pointwise_stop,
+};

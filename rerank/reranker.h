@@ -1,0 +1,16 @@
+/* What pipeline.c needs of rerankers beyond <rrk/rerank.h>: a call under a deadline that began earlier. */
+#ifndef RRK_RERANK_RERANKER_H
+#define RRK_RERANK_RERANKER_H
+
+#include "base/deadline.h"
+#include <rrk/rerank.h>
+
+/* As rrk_reranker_rank(), but options->timeout_ms and cancel are not looked at: deadline stands for them. */
+rrk_status rank_until(rrk_reranker *reranker, rrk_text query, const rrk_passage *passages, size_t n_passages,
+                      const rrk_rank_options *options, const base_deadline *deadline, rrk_hit *hits, size_t *n_hits,
+                      rrk_error *err);
+
+/* Defaults, what the caller gave on top of them, and the checks. */
+rrk_status rank_take_options(const rrk_rank_options *given, rrk_rank_options *out, rrk_error *err);
+
+#endif

@@ -1,0 +1,34 @@
+/*
+ * An encoder without a model, for tests of what stands above it. Words are split at blanks; the word "w7" has id 107,
+ * any other word an id by its hash. As a cross-encoder it scores a pair by how many tokens of the second segment occur
+ * in the first; as an embedder it counts ids into buckets.
+ */
+#ifndef RRK_TESTS_RERANK_FAKE_ENCODER_H
+#define RRK_TESTS_RERANK_FAKE_ENCODER_H
+
+#include "encoder/encoder.h"
+
+enum { FAKE_CLS = 1, FAKE_SEP = 2, FAKE_DIM = 32 };
+
+struct rrk_encoder {
+    rrk_encoder_head head;
+    size_t max_tokens;
+    const char *query_prompt;
+    const char *passage_prompt;
+    const char *name;
+    /* What it saw. */
+    size_t n_calls;
+    size_t n_rows;
+    size_t n_tokens;
+    size_t longest_row;
+    /* What it is told to do: fail the n-th call (from 1), or give NaN for rows that hold the id. */
+    size_t fail_call;
+    int32_t nan_id;
+};
+
+rrk_encoder fake_encoder(rrk_encoder_head head, size_t max_tokens);
+
+/* "w<first> w<first+1> ... " of n words; the caller frees it (free). */
+char *fake_words(size_t first, size_t n);
+
+#endif

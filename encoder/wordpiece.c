@@ -1,4 +1,8 @@
-/* WordPiece: see wordpiece.h. What it asks about characters is in wordpiece_unicode.c. */
+/*
+ * WordPiece as a stream: see wordpiece.h. A text is read character by character into one bounded word buffer, and each
+ * finished word gives its ids at once, so a long text costs no more than the part of it that is asked for. Canonical
+ * reordering happens inside a word too, because white space, punctuation and ideographs never move.
+ */
 #include "encoder/wordpiece.h"
 #include "base/alloc.h"
 #include "base/utf8.h"
@@ -6,259 +10,323 @@
 
 #include <string.h>
 
-/* Marks in a row that wait to be put into canonical order. */
-enum { MAX_MARKS = 32 };
+enum { ASCII = 0x80, FIRST_IDS = 64, MAX_WORD_BYTES = 4 * ENC_MAX_WORD_CHARS };
 
-/* What the reader holds while it goes through a text. */
-typedef struct reader {
-    const enc_wordpiece *wp;
-    char *word; /* UTF-8 of the word so far, room for max_chars characters; owned */
-    size_t n_bytes;
-    size_t n_chars; /* may be larger than max_chars: then the word is unknown and its text is not kept */
-    uint32_t marks[MAX_MARKS];
-    int classes[MAX_MARKS];
-    size_t n_marks;
-    int32_t *ids; /* owned until handed out */
-    size_t n_ids;
-    size_t cap_ids;
-    size_t max_ids; /* stop when there are more than these */
-} reader;
+typedef struct wordpiece {
+    enc_tokenizer base;
+    enc_wordpiece_options options; /* without prefix */
+    base_map *starts;              /* pieces that begin a word */
+    base_map *continuations;       /* pieces that go on, without their prefix */
+    size_t longest_start;          /* bytes */
+    size_t longest_continuation;
+    uint16_t ascii[ASCII]; /* what an ASCII character does: itself in lower case, or one of the three below */
+} wordpiece;
 
-rrk_status enc_wordpiece_init(enc_wordpiece *wp, rrk_error *err)
+enum { ASCII_PUNCTUATION = 0x100, ASCII_SPACE, ASCII_DROP };
+
+/* The state of one text. */
+typedef struct scan {
+    const wordpiece *w;
+    char word[MAX_WORD_BYTES]; /* normalised */
+    size_t word_len;
+    size_t n_chars; /* of the word, counted on when it is too long to keep */
+    uint32_t marks[ENC_MAX_WORD_CHARS];
+    uint8_t mark_classes[ENC_MAX_WORD_CHARS];
+    size_t n_marks; /* waiting to be put in canonical order */
+    enc_ids ids;
+    size_t cap;
+    size_t max_ids;
+    size_t n_total;
+    rrk_error *err;
+} scan;
+
+static rrk_status emit(scan *s, int32_t id)
 {
-    *wp = (enc_wordpiece){
-        .max_chars = ENC_WORDPIECE_DEFAULT_MAX_CHARS,
-        .unknown = -1,
-        .clean_text = true,
-        .split_chinese = true,
-        .strip_accents = true,
-        .lowercase = true,
-    };
-    RRK_TRY(base_map_new(&wp->first, 32768, err));
-    return base_map_new(&wp->rest, 8192, err);
-}
-
-void enc_wordpiece_free(enc_wordpiece *wp)
-{
-    base_map_free(wp->first);
-    base_map_free(wp->rest);
-    *wp = (enc_wordpiece){0};
-}
-
-rrk_status enc_wordpiece_add(enc_wordpiece *wp, rrk_text token, const char *prefix, int32_t id, rrk_error *err)
-{
-    size_t n_prefix = strlen(prefix);
-    bool continues = n_prefix && token.len > n_prefix && memcmp(token.data, prefix, n_prefix) == 0;
-    rrk_text piece = continues ? (rrk_text){token.data + n_prefix, token.len - n_prefix} : token;
-    bool existed;
-    RRK_TRY(base_map_put(continues ? wp->rest : wp->first, piece, id, &existed, err));
-    if (existed)
-        return base_fail(err, RRK_E_FORMAT, 0, "token '%.*s' stands twice in the vocabulary",
-                         (int)RRK_MIN(token.len, (size_t)64), token.data);
-    wp->longest = RRK_MAX(wp->longest, piece.len);
-    wp->n_vocab = RRK_MAX(wp->n_vocab, (size_t)id + 1);
-    return RRK_OK;
-}
-
-int32_t enc_wordpiece_id(const enc_wordpiece *wp, const char *token)
-{
-    int64_t id;
-    return base_map_get(wp->first, rrk_text_of(token), &id) ? (int32_t)id : -1;
-}
-
-static rrk_status add_id(reader *r, int32_t id, rrk_error *err)
-{
-    if (r->n_ids == r->cap_ids) {
-        size_t cap = RRK_MAX(r->cap_ids * 2, (size_t)64);
-        int32_t *ids = base_realloc(r->ids, cap, sizeof *ids);
+    s->n_total++;
+    if (s->ids.len == s->max_ids)
+        return RRK_OK;
+    if (s->ids.len == s->cap) {
+        size_t cap = RRK_MIN(RRK_MAX(s->cap * 2, (size_t)FIRST_IDS), s->max_ids);
+        int32_t *ids = base_realloc(s->ids.ids, cap, sizeof *ids);
         if (!ids)
-            return base_fail_nomem(err, cap * sizeof *ids);
-        r->ids = ids;
-        r->cap_ids = cap;
+            return base_fail_nomem(s->err, cap * sizeof *ids);
+        s->ids.ids = ids;
+        s->cap = cap;
     }
-    r->ids[r->n_ids++] = id;
+    s->ids.ids[s->ids.len++] = id;
     return RRK_OK;
 }
 
-/* The longest piece at the start of text that the map knows; 0 when there is none. */
-static size_t longest_piece(const base_map *map, const char *text, size_t len, size_t longest, int64_t *id)
+/* The longest entry that the text begins with, cut between characters only; 0 when there is none. */
+static size_t longest_piece(const base_map *map, size_t longest, const char *text, size_t len, int32_t *id)
 {
+    int64_t value;
     for (size_t n = RRK_MIN(len, longest); n > 0; n--) {
-        bool splits = n < len && ((unsigned char)text[n] & 0xc0) == 0x80;
-        if (!splits && base_map_get(map, (rrk_text){text, n}, id))
+        bool inside = n < len && ((unsigned char)text[n] & 0xc0) == 0x80;
+        if (!inside && base_map_get(map, (rrk_text){text, n}, &value)) {
+            *id = (int32_t)value;
             return n;
+        }
     }
     return 0;
 }
 
-/* A word of which some part is not known is unknown as a whole. */
-static rrk_status split_word(reader *r, rrk_error *err)
+/* A word of which any part has no piece is unknown as a whole. */
+static size_t split_word(const wordpiece *w, const char *word, size_t len, int32_t *ids)
 {
-    const enc_wordpiece *wp = r->wp;
-    size_t before = r->n_ids;
-    for (size_t at = 0; at < r->n_bytes;) {
-        int64_t id;
-        size_t n = longest_piece(at ? wp->rest : wp->first, r->word + at, r->n_bytes - at, wp->longest, &id);
-        if (n == 0) {
-            r->n_ids = before;
-            return add_id(r, wp->unknown, err);
-        }
-        RRK_TRY(add_id(r, (int32_t)id, err));
-        at += n;
+    size_t n = 0, at = longest_piece(w->starts, w->longest_start, word, len, &ids[n]);
+    if (at == 0)
+        return 0;
+    n++;
+    while (at < len) {
+        size_t step = longest_piece(w->continuations, w->longest_continuation, word + at, len - at, &ids[n]);
+        if (step == 0)
+            return 0;
+        at += step;
+        n++;
     }
+    return n;
+}
+
+static void append(scan *s, uint32_t c)
+{
+    if (s->n_chars++ < s->w->options.max_word_chars)
+        s->word_len += base_utf8_put(c, s->word + s->word_len);
+}
+
+static rrk_status end_word(scan *s)
+{
+    if (s->n_chars == 0)
+        return RRK_OK;
+    const wordpiece *w = s->w;
+    int32_t ids[ENC_MAX_WORD_CHARS];
+    size_t n = s->n_chars > w->options.max_word_chars ? 0 : split_word(w, s->word, s->word_len, ids);
+    s->n_chars = s->word_len = 0;
+    if (n == 0)
+        return emit(s, w->base.specials.unk);
+    for (size_t i = 0; i < n; i++)
+        RRK_TRY(emit(s, ids[i]));
     return RRK_OK;
 }
 
-static void keep(reader *r, uint32_t c)
+static rrk_status single_word(scan *s, uint32_t c)
 {
-    if (r->n_chars++ < r->wp->max_chars)
-        r->n_bytes += base_utf8_put(c, r->word + r->n_bytes);
+    RRK_TRY(end_word(s));
+    append(s, c);
+    return end_word(s);
 }
 
-static void keep_lowered(reader *r, uint32_t c)
+/* The pre-tokenizer's step: a character after normalisation. */
+static rrk_status put(scan *s, uint32_t c)
 {
-    if (!r->wp->lowercase) {
-        keep(r, c);
-        return;
-    }
+    if (enc_wp_is_space(c))
+        return end_word(s);
+    if (enc_wp_classify(c) == ENC_WP_PUNCTUATION)
+        return single_word(s, c);
+    append(s, c);
+    return RRK_OK;
+}
+
+static rrk_status put_lower(scan *s, uint32_t c)
+{
+    if (!s->w->options.lowercase)
+        return put(s, c);
     uint32_t lower[ENC_WP_MAX_LOWERED];
     size_t n = enc_wp_lower(c, lower);
     for (size_t i = 0; i < n; i++)
-        keep(r, lower[i]);
-}
-
-static void flush_marks(reader *r)
-{
-    for (size_t i = 0; i < r->n_marks; i++)
-        keep_lowered(r, r->marks[i]);
-    r->n_marks = 0;
-}
-
-static rrk_status end_word(reader *r, rrk_error *err)
-{
-    flush_marks(r);
-    rrk_status status = RRK_OK;
-    if (r->n_chars > r->wp->max_chars)
-        status = add_id(r, r->wp->unknown, err);
-    else if (r->n_chars > 0)
-        status = split_word(r, err);
-    r->n_bytes = r->n_chars = 0;
-    return status;
-}
-
-static rrk_status punctuation(reader *r, uint32_t c, rrk_error *err)
-{
-    RRK_TRY(end_word(r, err));
-    keep_lowered(r, c);
-    return end_word(r, err);
-}
-
-/* Canonical order: marks of a run are sorted by class, those of one class stay as they came. */
-static void add_mark(reader *r, uint32_t c, int class)
-{
-    if (r->n_marks == MAX_MARKS)
-        flush_marks(r);
-    size_t at = r->n_marks++;
-    for (; at > 0 && r->classes[at - 1] > class; at--) {
-        r->marks[at] = r->marks[at - 1];
-        r->classes[at] = r->classes[at - 1];
-    }
-    r->marks[at] = c;
-    r->classes[at] = class;
-}
-
-/* One character of the decomposed text. */
-static rrk_status take_decomposed(reader *r, uint32_t c, rrk_error *err)
-{
-    enc_wp_class kind = enc_wp_classify(c);
-    int class = enc_wp_combining_class(c);
-    if (class == 0)
-        flush_marks(r);
-    if (kind == ENC_WP_MARK)
-        return RRK_OK;
-    if (kind == ENC_WP_PUNCTUATION)
-        return punctuation(r, c, err);
-    if (class)
-        add_mark(r, c, class);
-    else
-        keep_lowered(r, c);
+        RRK_TRY(put(s, lower[i]));
     return RRK_OK;
 }
 
-static rrk_status take_stripped(reader *r, uint32_t c, rrk_error *err)
+static rrk_status put_marks(scan *s)
+{
+    size_t n = s->n_marks;
+    s->n_marks = 0;
+    for (size_t i = 0; i < n; i++)
+        RRK_TRY(put_lower(s, s->marks[i]));
+    return RRK_OK;
+}
+
+/* Stable insertion by class. With more marks than a word may have characters the word is unknown in any order. */
+static void keep_mark(scan *s, uint32_t c, int combining_class)
+{
+    if (s->n_marks == s->w->options.max_word_chars) {
+        s->n_chars++;
+        return;
+    }
+    size_t at = s->n_marks++;
+    for (; at > 0 && s->mark_classes[at - 1] > combining_class; at--) {
+        s->marks[at] = s->marks[at - 1];
+        s->mark_classes[at] = s->mark_classes[at - 1];
+    }
+    s->marks[at] = c;
+    s->mark_classes[at] = (uint8_t)combining_class;
+}
+
+static rrk_status put_stripped(scan *s, uint32_t c)
 {
     uint32_t parts[ENC_WP_MAX_DECOMPOSED];
     size_t n = enc_wp_decompose(c, parts);
-    for (size_t i = 0; i < n; i++)
-        RRK_TRY(take_decomposed(r, parts[i], err));
+    for (size_t i = 0; i < n; i++) {
+        int combining_class = enc_wp_combining_class(parts[i]);
+        if (combining_class == 0)
+            RRK_TRY(put_marks(s));
+        if (enc_wp_classify(parts[i]) == ENC_WP_MARK)
+            continue;
+        if (combining_class)
+            keep_mark(s, parts[i], combining_class);
+        else
+            RRK_TRY(put_lower(s, parts[i]));
+    }
     return RRK_OK;
 }
 
-static rrk_status take(reader *r, uint32_t c, rrk_error *err)
+static rrk_status put_normalised(scan *s, uint32_t c)
 {
-    const enc_wordpiece *wp = r->wp;
-    if (enc_wp_is_space(c))
-        return c == 0x0b || c == 0x0c || c == 0x85 ? (wp->clean_text ? RRK_OK : end_word(r, err)) : end_word(r, err);
-    enc_wp_class kind = enc_wp_classify(c);
-    if (wp->clean_text && (c == 0 || kind == ENC_WP_DROPPED))
-        return RRK_OK;
-    bool alone = wp->split_chinese && enc_wp_is_chinese(c);
-    if (alone)
-        RRK_TRY(end_word(r, err));
-    if (wp->strip_accents)
-        RRK_TRY(take_stripped(r, c, err));
-    else if (kind == ENC_WP_PUNCTUATION)
-        RRK_TRY(punctuation(r, c, err));
-    else
-        keep_lowered(r, c);
-    return alone ? end_word(r, err) : RRK_OK;
+    return s->w->options.strip_accents ? put_stripped(s, c) : put_lower(s, c);
 }
 
-/* Most text is ASCII, and ASCII needs no tables. */
-static rrk_status take_ascii(reader *r, unsigned char c, rrk_error *err)
+static rrk_status put_any(scan *s, uint32_t c)
 {
-    if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z')) {
-        flush_marks(r);
-        keep(r, c >= 'A' && c <= 'Z' && r->wp->lowercase ? c | 0x20u : c);
+    const enc_wordpiece_options *o = &s->w->options;
+    if (o->clean_text && enc_wp_classify(c) == ENC_WP_DROPPED)
         return RRK_OK;
-    }
-    return c == ' ' ? end_word(r, err) : take(r, c, err);
+    if (!o->handle_chinese || !enc_wp_is_chinese(c))
+        return put_normalised(s, c);
+    RRK_TRY(put_marks(s));
+    RRK_TRY(end_word(s));
+    RRK_TRY(put_normalised(s, c));
+    RRK_TRY(put_marks(s));
+    return end_word(s);
 }
 
-static rrk_status read_text(reader *r, rrk_text text, rrk_error *err)
+static rrk_status put_ascii(scan *s, unsigned char c)
 {
-    size_t at = 0;
-    while (at < text.len && r->n_ids <= r->max_ids) {
+    unsigned does = s->w->ascii[c];
+    if (does == ASCII_DROP)
+        return RRK_OK;
+    if (s->n_marks)
+        RRK_TRY(put_marks(s));
+    if (does == ASCII_SPACE)
+        return end_word(s);
+    if (does == ASCII_PUNCTUATION)
+        return single_word(s, c);
+    if (s->n_chars++ < s->w->options.max_word_chars)
+        s->word[s->word_len++] = (char)does;
+    return RRK_OK;
+}
+
+static rrk_status scan_text(scan *s, rrk_text text)
+{
+    for (size_t at = 0; at < text.len && s->n_total <= s->max_ids;) {
         unsigned char byte = (unsigned char)text.data[at];
-        if (byte < 0x80) {
+        if (byte < ASCII) {
             at++;
-            RRK_TRY(take_ascii(r, byte, err));
+            RRK_TRY(put_ascii(s, byte));
             continue;
         }
         size_t here = at;
         uint32_t c = base_utf8_next(text.data, text.len, &at);
         if (c == BASE_UTF8_BAD)
-            return base_fail(err, RRK_E_INVALID, 0, "the text is not UTF-8 at byte %zu", here);
-        RRK_TRY(take(r, c, err));
+            return base_fail(s->err, RRK_E_INVALID, 0, "the text is not UTF-8 at byte %zu", here);
+        RRK_TRY(put_any(s, c));
     }
-    return r->n_ids <= r->max_ids ? end_word(r, err) : RRK_OK;
+    RRK_TRY(put_marks(s));
+    return end_word(s);
 }
 
-rrk_status enc_wordpiece_encode(const enc_wordpiece *wp, rrk_text text, size_t max_ids, enc_ids *out, size_t *n_total,
-                                rrk_error *err)
+static rrk_status encode(const enc_tokenizer *tokenizer, rrk_text text, size_t max_ids, enc_ids *out, size_t *n_total,
+                         rrk_error *err)
 {
-    *out = (enc_ids){0};
-    char *word RRK_AUTO(base_free_ptr) = base_alloc((size_t)wp->max_chars + 1, 4);
-    if (!word)
-        return base_fail_nomem(err, (size_t)wp->max_chars * 4);
-    reader r = {.wp = wp, .word = word, .max_ids = max_ids};
-    rrk_status status = read_text(&r, text, err);
+    scan s;
+    s.w = (const wordpiece *)tokenizer;
+    s.word_len = s.n_chars = s.n_marks = s.cap = s.n_total = 0;
+    s.ids = (enc_ids){0};
+    s.max_ids = max_ids;
+    s.err = err;
+    rrk_status status = scan_text(&s, text);
     if (status != RRK_OK) {
-        base_free(r.ids);
+        base_free(s.ids.ids);
         return status;
     }
+    *out = s.ids;
     if (n_total)
-        *n_total = r.n_ids;
-    *out = (enc_ids){r.ids, RRK_MIN(r.n_ids, max_ids)};
+        *n_total = s.n_total;
+    return RRK_OK;
+}
+
+static void free_wordpiece(enc_tokenizer *tokenizer)
+{
+    wordpiece *w = (wordpiece *)tokenizer;
+    base_map_free(w->starts);
+    base_map_free(w->continuations);
+    base_free(w);
+}
+
+static const enc_tokenizer_kind WORDPIECE = {encode, free_wordpiece};
+
+static rrk_status add_piece(base_map *map, size_t *longest, rrk_text piece, int64_t id, rrk_error *err)
+{
+    *longest = RRK_MAX(*longest, piece.len);
+    return base_map_put(map, piece, id, NULL, err);
+}
+
+static rrk_status take_vocab(wordpiece *w, const base_map *vocab, const base_map *specials, const char *prefix,
+                             rrk_error *err)
+{
+    size_t prefix_len = strlen(prefix);
+    RRK_TRY(base_map_new(&w->starts, base_map_len(vocab), err));
+    RRK_TRY(base_map_new(&w->continuations, base_map_len(vocab), err));
+    for (size_t i = 0; i < base_map_len(vocab); i++) {
+        rrk_text piece = base_map_key(vocab, i);
+        int64_t id = base_map_value(vocab, i);
+        if (base_map_get(specials, piece, NULL))
+            continue;
+        RRK_TRY(add_piece(w->starts, &w->longest_start, piece, id, err));
+        if (piece.len <= prefix_len || memcmp(piece.data, prefix, prefix_len) != 0)
+            continue;
+        rrk_text rest = {piece.data + prefix_len, piece.len - prefix_len};
+        RRK_TRY(add_piece(w->continuations, &w->longest_continuation, rest, id, err));
+    }
+    return RRK_OK;
+}
+
+static void fill_ascii(wordpiece *w)
+{
+    for (uint32_t c = 0; c < ASCII; c++) {
+        enc_wp_class is = enc_wp_classify(c);
+        uint32_t lower[ENC_WP_MAX_LOWERED] = {c};
+        if (w->options.lowercase)
+            enc_wp_lower(c, lower);
+        if (w->options.clean_text && is == ENC_WP_DROPPED)
+            w->ascii[c] = ASCII_DROP;
+        else if (enc_wp_is_space(c))
+            w->ascii[c] = ASCII_SPACE;
+        else
+            w->ascii[c] = is == ENC_WP_PUNCTUATION ? ASCII_PUNCTUATION : (uint16_t)lower[0];
+    }
+}
+
+static void close_tokenizer(enc_tokenizer **tokenizer)
+{
+    enc_tokenizer_close(*tokenizer);
+}
+
+rrk_status enc_wordpiece_new(enc_tokenizer **out, const base_map *vocab, const base_map *special_pieces,
+                             const enc_specials *specials, const enc_wordpiece_options *options, rrk_error *err)
+{
+    if (options->max_word_chars < 1 || options->max_word_chars > ENC_MAX_WORD_CHARS)
+        return base_fail(err, RRK_E_FORMAT, 0, "max_input_chars_per_word is %u, outside 1..%d", options->max_word_chars,
+                         ENC_MAX_WORD_CHARS);
+    wordpiece *w = base_calloc(1, sizeof *w);
+    if (!w)
+        return base_fail_nomem(err, sizeof *w);
+    enc_tokenizer *tokenizer RRK_AUTO(close_tokenizer) = &w->base;
+    w->base = (enc_tokenizer){.kind = &WORDPIECE, .specials = *specials};
+    w->options = *options;
+    w->options.prefix = NULL;
+    RRK_TRY(take_vocab(w, vocab, special_pieces, options->prefix, err));
+    fill_ascii(w);
+    *out = RRK_STEAL(tokenizer);
     return RRK_OK;
 }

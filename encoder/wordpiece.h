@@ -1,42 +1,31 @@
 /*
- * WordPiece (Schuster and Nakajima, 2012) as BERT uses it: clean-up, lower case, splitting at white space, punctuation
- * and ideographs, then the longest known piece first. Text is streamed, so a long text costs what is asked of it, and a
- * special token's name in a text is only text.
+ * BERT's tokenizer: normalise (clean, space out ideographs, strip accents, lower-case), split at white space and
+ * punctuation, then take the longest vocabulary entry again and again. Ids equal those of Hugging Face's `tokenizers`
+ * for text without special tokens.
  */
 #ifndef RRK_ENCODER_WORDPIECE_H
 #define RRK_ENCODER_WORDPIECE_H
 
 #include "base/map.h"
-#include "encoder/encoder.h"
+#include "encoder/tokenizer_kind.h"
 
-#define ENC_WORDPIECE_DEFAULT_MAX_CHARS 100
-#define ENC_WORDPIECE_MAX_CHARS 1000
+#define ENC_DEFAULT_WORD_CHARS 100
+#define ENC_MAX_WORD_CHARS 1000 /* the largest max_input_chars_per_word that is accepted */
 
-typedef struct enc_wordpiece {
-    base_map *first; /* pieces that begin a word -> id; owned */
-    base_map *rest;  /* pieces that continue one, without their prefix -> id; owned */
-    size_t longest;  /* bytes of the longest piece */
-    size_t n_vocab;
-    uint32_t max_chars; /* a word of more characters is unknown as a whole */
-    int32_t unknown;
+typedef struct enc_wordpiece_options {
     bool clean_text;
-    bool split_chinese;
+    bool handle_chinese;
     bool strip_accents;
     bool lowercase;
-} enc_wordpiece;
+    uint32_t max_word_chars; /* a longer word is unknown; 1..ENC_MAX_WORD_CHARS */
+    const char *prefix;      /* of a piece that continues a word, "##" */
+} enc_wordpiece_options;
 
-/* An empty vocabulary with BERT's defaults. */
-rrk_status enc_wordpiece_init(enc_wordpiece *wp, rrk_error *err);
-void enc_wordpiece_free(enc_wordpiece *wp);
-
-/* Adds a token as the vocabulary writes it; prefix is "##" or what the model says. */
-rrk_status enc_wordpiece_add(enc_wordpiece *wp, rrk_text token, const char *prefix, int32_t id, rrk_error *err);
-
-/* The id of a whole token such as "[CLS]"; -1 when there is none. */
-int32_t enc_wordpiece_id(const enc_wordpiece *wp, const char *token);
-
-/* As enc_tokenize() in encoder.h. */
-rrk_status enc_wordpiece_encode(const enc_wordpiece *wp, rrk_text text, size_t max_ids, enc_ids *out, size_t *n_total,
-                                rrk_error *err);
+/*
+ * vocab maps pieces to ids and is only read. Entries listed in specials never come out of text, except unk for a word
+ * that has no pieces.
+ */
+rrk_status enc_wordpiece_new(enc_tokenizer **out, const base_map *vocab, const base_map *special_pieces,
+                             const enc_specials *specials, const enc_wordpiece_options *options, rrk_error *err);
 
 #endif

@@ -36,6 +36,7 @@ fi
 export CRITERION_OUTPUTS=tap:/dev/stdout
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1
+export LSAN_OPTIONS=suppressions=$PWD/tests/lsan.supp:print_suppressions=0
 export PYTHONDONTWRITEBYTECODE=1
 
 mkdir -p build-test

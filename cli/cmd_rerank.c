@@ -141,7 +141,7 @@ static rrk_status rank_all(job *j, rrk_error *err)
         if (status == RRK_OK && more)
             status = rank_list(j, &list, err);
         if (status != RRK_OK && list.qid.len)
-            base_error_prefix(err, "query '%.*s'", (int)RRK_MIN(list.qid.len, 64), list.qid.data);
+            base_error_prefix(err, "query '%.*s'", (int)RRK_MIN(list.qid.len, (size_t)64), list.qid.data);
         cli_source_position(j->source, &done, &total);
         cli_progress_show(&progress, j->totals.n_passages, done, total);
     }

@@ -90,7 +90,7 @@ static rrk_status retrieve_all(retrieval *r, const cli_queries *queries, const b
         else
             n = 0;
         if (status != RRK_OK)
-            base_error_prefix(err, "query '%.*s'", (int)RRK_MIN(qid.len, 64), qid.data);
+            base_error_prefix(err, "query '%.*s'", (int)RRK_MIN(qid.len, (size_t)64), qid.data);
         else if (n > 0)
             status = write_hits(r, qid, n, err);
         cli_progress_show(&progress, i + 1, i + 1, n_queries);

@@ -146,6 +146,8 @@ static rrk_status rank_all(job *j, rrk_error *err)
         cli_progress_show(&progress, j->totals.n_passages, done, total);
     }
     cli_progress_end(&progress);
+    if (status == RRK_OK && cli_interrupted())
+        return base_fail(err, RRK_E_CANCELLED, 0, "interrupted");
     return status;
 }
 

@@ -38,7 +38,8 @@ static bool next_word(const char **at, const char *prefix, char *word, size_t si
 static void expect_in_section(const char *verb, const char *begin, const char *end, const char *option)
 {
     char start[64], needle[64];
-    snprintf(start, sizeof start, begin, verb);
+    const char *slot = strstr(begin, "%s");
+    snprintf(start, sizeof start, "%.*s%s%s", (int)(slot - begin), begin, verb, slot + 2);
     const char *section = strstr(text, start);
     cr_assert_not_null(section, "no section for verb %s", verb);
     const char *stop = strstr(section + strlen(start), end);

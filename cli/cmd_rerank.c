@@ -30,7 +30,7 @@ typedef struct rerank_values {
 
 #define AT(field) offsetof(rerank_values, field)
 static const cli_option options[] = {
-    {"strategy", 'S', CLI_CHOICE, AT(strategy), "embedding|cross", "how to rank", .required = true},
+    {"strategy", 'S', CLI_CHOICE, AT(strategy), "embedding|cross", "how to rank", 0, 0, true},
     CLI_NEEDED_ROW("model", 'm', AT(model), "DIR", "a model in Hugging Face's layout"),
     CLI_COUNT_ROW("threads", 't', AT(threads), "worker threads (0: one a processor)", 0, RRK_ENCODER_MAX_THREADS),
     CLI_TEXT_ROW("candidates", 'c', AT(candidates), "FILE", "queries with their candidates, a JSON object a line"),
@@ -146,6 +146,8 @@ static rrk_status rank_all(job *j, rrk_error *err)
         cli_progress_show(&progress, j->totals.n_passages, done, total);
     }
     cli_progress_end(&progress);
+    if (status == RRK_OK && cli_interrupted())
+        return base_fail(err, RRK_E_CANCELLED, 0, "interrupted");
     return status;
 }
 

@@ -80,6 +80,8 @@ static rrk_status retrieve_all(retrieval *r, const cli_queries *queries, const b
     rrk_status status = RRK_OK;
     size_t n_queries = cli_queries_len(queries);
     cli_progress_begin(&progress, verb.name, "queries");
+    if (cli_interrupted())
+        status = base_fail(err, RRK_E_CANCELLED, 0, "interrupted");
     for (size_t i = 0; i < n_queries && status == RRK_OK; i++) {
         rrk_text qid = cli_queries_id(queries, i);
         size_t n = r->capacity;

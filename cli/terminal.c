@@ -7,6 +7,8 @@
 #include "base/clock.h"
 #include "base/utf8.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -17,11 +19,17 @@
 #define PROGRESS_INTERVAL_NS 200000000
 
 static volatile sig_atomic_t interrupted;
+static int null_input = -1;
 
+/* Standard input is at its end from here on, so that a read that begins after the flag was looked at cannot hang. */
 static void on_signal(int number)
 {
     (void)number;
+    int saved = errno;
     interrupted = 1;
+    if (null_input >= 0)
+        dup2(null_input, STDIN_FILENO);
+    errno = saved;
 }
 
 /*
@@ -31,6 +39,7 @@ static void on_signal(int number)
 void cli_catch_signals(void)
 {
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+    null_input = open("/dev/null", O_RDONLY | O_CLOEXEC);
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);

@@ -251,7 +251,7 @@ static json_t *values_json(const rrk_evaluation *e, size_t query, bool mean)
 static json_t *row_json(const row *from, bool per_query)
 {
     json_t *object = json_pack("{s:s, s:I, s:o}", "run", from->name, "queries",
-                               (json_int_t)rrk_evaluation_n_queries(row->evaluation), "measures",
+                               (json_int_t)rrk_evaluation_n_queries(from->evaluation), "measures",
                                values_json(from->evaluation, 0, true));
     if (!per_query)
         return object;

@@ -114,7 +114,7 @@ static rrk_status add_candidate(cli_source *source, cli_list *list, json_t *item
         return bad_list(source, err, "a candidate has no docid");
     if (passage.text.len == 0 && passage.title.len == 0)
         return base_fail(err, RRK_E_FORMAT, 0, "%s:%llu: candidate '%.*s' has no text", base_lines_name(source->lines),
-                         (unsigned long long)base_lines_number(source->lines), (int)RRK_MIN(passage.id.len, 64),
+                         (unsigned long long)base_lines_number(source->lines), (int)RRK_MIN(passage.id.len, (size_t)64),
                          passage.id.data);
     return cli_list_add(list, &passage, err);
 }

@@ -11,9 +11,6 @@
 #include <math.h>
 #include <string.h>
 
-/* FTS5 gives up on expressions deeper than it likes; a flat OR of this many phrases works. */
-#define MAX_QUERY_TERMS 2048
-
 typedef struct query {
     base_map *terms; /* distinct terms with how often each occurs */
     float *weights;  /* [n_terms] */
@@ -34,7 +31,7 @@ static int on_term(void *ctx, const char *term, size_t len, size_t start, size_t
     query *q = ctx;
     int64_t count = 0;
     rrk_text key = {term, len};
-    if (!base_map_get(q->terms, key, &count) && base_map_len(q->terms) >= MAX_QUERY_TERMS)
+    if (!base_map_get(q->terms, key, &count) && base_map_len(q->terms) >= STORE_MAX_QUERY_TERMS)
         return 0;
     q->status = base_map_put(q->terms, key, count + 1, NULL, q->err);
     return q->status != RRK_OK;
@@ -50,14 +47,24 @@ static rrk_status analyse_query(query *q, store_connection *connection, rrk_text
     return RRK_OK;
 }
 
-/* Terms have letters, digits and marks within words, never a quote: no escaping is called for. */
+/* A term may hold a quote, for Hebrew abbreviations do: FTS5 wants it doubled. */
+static rrk_status append_quoted(base_buf *match, rrk_text term, rrk_error *err)
+{
+    RRK_TRY(base_buf_append_char(match, '"', err));
+    for (size_t i = 0; i < term.len; i++) {
+        if (term.data[i] == '"')
+            RRK_TRY(base_buf_append_char(match, '"', err));
+        RRK_TRY(base_buf_append_char(match, term.data[i], err));
+    }
+    return base_buf_append_char(match, '"', err);
+}
+
 static rrk_status build_match(query *q, rrk_error *err)
 {
     for (size_t i = 0; i < base_map_len(q->terms); i++) {
-        rrk_text term = base_map_key(q->terms, i);
-        RRK_TRY(base_buf_append_string(&q->match, i > 0 ? " OR \"" : "\"", err));
-        RRK_TRY(base_buf_append(&q->match, term.data, term.len, err));
-        RRK_TRY(base_buf_append_char(&q->match, '"', err));
+        if (i > 0)
+            RRK_TRY(base_buf_append_string(&q->match, " OR ", err));
+        RRK_TRY(append_quoted(&q->match, base_map_key(q->terms, i), err));
     }
     return RRK_OK;
 }

@@ -159,7 +159,7 @@ Test(bm25, syntax_of_fts5_in_a_query_is_just_text)
     scratch s = scratch_open();
     cr_assert_eq(scratch_put(&s, "a", "", "near body"), RRK_OK);
     store_bm25_options options = {.k1 = 0.9, .b = 0.4};
-    static const char *const QUERIES[] = {"\"", "body:near*", "NEAR(\"body\" 2", "^ + - ( ' body AND", "body\"OR"};
+    static const char *const QUERIES[] = {"\"", "body: near*", "NEAR(\"body\" 2", "^ + - ( ' body AND", "body\"OR"};
     for (size_t i = 0; i < RRK_COUNT(QUERIES); i++) {
         rrk_candidate hits[3];
         size_t n = 3;
@@ -179,5 +179,43 @@ Test(bm25, refuses_parameters_outside_their_range)
     cr_assert_eq(store_bm25(s.store, rrk_text_of("x"), &options, &hit, &n, &s.err), RRK_E_INVALID);
     options = (store_bm25_options){.k1 = 0.9, .b = 1.1};
     cr_assert_eq(store_bm25(s.store, rrk_text_of("x"), &options, &hit, &n, &s.err), RRK_E_INVALID);
+    scratch_close(&s);
+}
+
+Test(bm25, a_term_with_a_quote_is_found)
+{
+    scratch s = scratch_open();
+    const char *word = "\xD7\xA6\xD7\x94\"\xD7\x9C"; /* Hebrew letters join over a double quote */
+    cr_assert_eq(scratch_put(&s, "a", "", word), RRK_OK);
+    cr_assert_eq(scratch_info(&s).n_terms, 1);
+    store_bm25_options options = {.k1 = 0.9, .b = 0.4};
+    rrk_candidate hit;
+    size_t n = 1;
+    cr_assert_eq(store_bm25(s.store, rrk_text_of(word), &options, &hit, &n, &s.err), RRK_OK, "%s", s.err.message);
+    cr_assert_eq(n, 1);
+    scratch_close(&s);
+}
+
+/* How many passages a query of n_terms distinct words finds when only its last word is anywhere. */
+static size_t find_last_of(scratch *s, int n_terms)
+{
+    static char text[16 * (STORE_MAX_QUERY_TERMS + 2)];
+    size_t at = 0;
+    for (int i = 1; i < n_terms; i++)
+        at += (size_t)snprintf(text + at, sizeof text - at, "w%d ", i);
+    snprintf(text + at, sizeof text - at, "needle");
+    store_bm25_options options = {.k1 = 0.9, .b = 0.4};
+    rrk_candidate hit;
+    size_t n = 1;
+    cr_assert_eq(store_bm25(s->store, rrk_text_of(text), &options, &hit, &n, &s->err), RRK_OK, "%s", s->err.message);
+    return n;
+}
+
+Test(bm25, a_query_has_at_most_2048_distinct_terms)
+{
+    scratch s = scratch_open();
+    cr_assert_eq(scratch_put(&s, "a", "", "needle"), RRK_OK);
+    cr_assert_eq(find_last_of(&s, STORE_MAX_QUERY_TERMS), 1);
+    cr_assert_eq(find_last_of(&s, STORE_MAX_QUERY_TERMS + 1), 0);
     scratch_close(&s);
 }

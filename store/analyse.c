@@ -141,12 +141,18 @@ static int ascii_chunk(job *j, size_t start, size_t end)
     return 0;
 }
 
+/* Emoji are words to Lucene, and the signs for trade marks are emoji. ASCII's digits and '#' are not meant. */
+static bool is_word_character(uint32_t c)
+{
+    return uc_is_property_alphabetic(c) || uc_is_general_category(c, UC_DECIMAL_DIGIT_NUMBER) ||
+           (c >= 0x80 && uc_is_property_emoji(c));
+}
+
 static bool has_word_character(const char *text, size_t start, size_t end)
 {
     for (size_t pos = start; pos < end;) {
         uint32_t code_point = base_utf8_next(text, end, &pos);
-        if (code_point != BASE_UTF8_BAD &&
-            (uc_is_property_alphabetic(code_point) || uc_is_general_category(code_point, UC_DECIMAL_DIGIT_NUMBER)))
+        if (code_point != BASE_UTF8_BAD && is_word_character(code_point))
             return true;
     }
     return false;

@@ -37,6 +37,7 @@ static const row ROWS[] = {
     {"\xC2\xBD \xE2\x86\x92 +", ""},
     {"possibly psychology biology", "possibl psycholog biologi"},
     {"us as is", "us"},
+    {"Brand\xC2\xAE 1#", "brand \xC2\xAE 1"},
     {"o'neil's rock 'n' roll", "o'neil rock n roll"},
 };
 

@@ -33,7 +33,7 @@ static rrk_status open_regular(const char *path, int *fd, size_t *len, rrk_error
 rrk_status base_file_read(const char *path, size_t max_bytes, char **data, size_t *len, rrk_error *err)
 {
     int fd RRK_AUTO(close_fd) = -1;
-    size_t size;
+    size_t size = 0;
     RRK_TRY(open_regular(path, &fd, &size, err));
     if (size > max_bytes)
         return base_fail(err, RRK_E_INVALID, 0, "'%s' has %zu bytes, more than the limit of %zu", path, size,
@@ -62,7 +62,7 @@ rrk_status base_file_map(const char *path, base_mapping *out, rrk_error *err)
 {
     *out = (base_mapping){0};
     int fd RRK_AUTO(close_fd) = -1;
-    size_t size;
+    size_t size = 0;
     RRK_TRY(open_regular(path, &fd, &size, err));
     if (size == 0)
         return base_fail(err, RRK_E_FORMAT, 0, "'%s' is empty", path);

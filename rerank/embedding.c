@@ -32,7 +32,7 @@ static rrk_status read_prompt(const rank_task *task, rrk_embed_kind kind, enc_id
 static rrk_status add_query(rank_pointwise *m, const rank_task *task, rrk_error *err)
 {
     enc_ids prompt RRK_AUTO(enc_ids_free) = {0}, query RRK_AUTO(enc_ids_free) = {0};
-    size_t room;
+    size_t room = 0;
     RRK_TRY(read_prompt(task, RRK_EMBED_QUERY, &prompt, &room, err));
     RRK_TRY(rank_query_ids(task, room, &query, err));
     return add_row(&m->rows, task, RANK_NO_PASSAGE, &prompt, query.ids, query.len, err);
@@ -44,7 +44,7 @@ static rrk_status start(rank_machine **out, const rank_task *task, rrk_error *er
     RRK_TRY(rank_pointwise_new(&m, &rank_embedding, task, err));
     RRK_TRY(add_query(m, task, err));
     enc_ids prompt RRK_AUTO(enc_ids_free) = {0};
-    size_t room;
+    size_t room = 0;
     RRK_TRY(read_prompt(task, RRK_EMBED_PASSAGE, &prompt, &room, err));
     RRK_TRY(rank_pointwise_add_all(m, task, room, &prompt, add_row, err));
     *out = (rank_machine *)RRK_STEAL(m);

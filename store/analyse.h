@@ -1,27 +1,41 @@
 /*
- * Text to index terms, as Lucene's EnglishAnalyzer makes them: words by UAX#29, possessive 's off, lower case, 33 stop
- * words out, Porter's stemmer. Used for passages, for queries, and for marking matched words.
+ * Text into index terms, as Lucene's English analyser does it: words by UAX #29, possessives off, lower case, stop words
+ * out, Porter's stems. Apart because indexing, queries and snippets must agree on it to the byte.
  */
 #ifndef RRK_STORE_ANALYSE_H
 #define RRK_STORE_ANALYSE_H
 
 #include "base/error.h"
+#include <rrk/text.h>
 
-typedef struct store_analyser store_analyser;
+/* Lucene's longest token in characters; a longer word is cut into pieces of this. */
+#define STORE_MAX_WORD_CHARS 255
+#define STORE_MAX_WORD_BYTES ((size_t)STORE_MAX_WORD_CHARS * 4)
 
-/* Not thread-safe: it keeps a stemmer and a cache of stems. */
-rrk_status store_analyser_new(store_analyser **out, rrk_error *err);
-void store_analyser_free(store_analyser *analyser);
+typedef struct store_stemmer store_stemmer;
 
-/* Called for each term; start and end are bytes of the word in the text. Non-zero stops and is handed on. */
+rrk_status store_stemmer_new(store_stemmer **out, rrk_error *err);
+void store_stemmer_free(store_stemmer *stemmer);
+
+/*
+ * Shortens word [len] in place and gives its new length. Room for one byte more is needed: a stem may grow by a letter.
+ */
+size_t store_stem(store_stemmer *stemmer, char *word, size_t len);
+bool store_is_stop_word(const char *word, size_t len);
+
+typedef struct store_analyser {
+    store_stemmer *stemmer;
+    char *breaks; /* UAX #29 break marks of the chunk at hand; owned */
+    size_t breaks_cap;
+} store_analyser;
+
+/* A term with the bytes of the text it came from. Non-zero stops the analysis. */
 typedef int (*store_term_fn)(void *ctx, const char *term, size_t len, size_t start, size_t end);
 
-/* text must be UTF-8. *stopped (may be NULL) is what the callback gave. */
-rrk_status store_analyser_run(store_analyser *analyser, rrk_text text, store_term_fn take, void *ctx, int *stopped,
-                              rrk_error *err);
+rrk_status store_analyser_init(store_analyser *analyser, rrk_error *err);
+void store_analyser_free(store_analyser *analyser); /* also for RRK_AUTO */
 
-/* Lucene's one-byte code of a passage's length in terms, and the length that it stands for. */
-uint8_t store_length_code(uint32_t n_terms);
-uint32_t store_length_decoded(uint8_t code);
+/* 0, what the callback returned to stop, or -1 when out of memory. An analyser serves one thread at a time. */
+int store_analyser_run(store_analyser *analyser, rrk_text text, store_term_fn fn, void *ctx);
 
 #endif

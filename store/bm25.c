@@ -1,258 +1,252 @@
 /*
- * BM25 as Lucene computes it, in Lucene's own precision: 32-bit floats, one byte for a passage's length, and idf from
- * the passages that have a term. FTS5 finds the matches and keeps the counts; nothing is cached between queries, so the
- * statistics are always the present ones.
+ * BM25 search: the query's terms and weights, the FTS5 match, and the exact best k of what matches.
  */
-#include "store/bm25.h"
 #include "base/alloc.h"
 #include "base/buf.h"
-#include "base/text.h"
-#include "base/topk.h"
-#include "store/analyse.h"
-#include "store/internal.h"
+#include "base/map.h"
+#include "store/connection.h"
+#include "store/fts.h"
+#include "store/store.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-enum { N_LENGTH_CODES = 256, MAX_QUERY_BYTES = 16 << 20 };
+typedef struct query {
+    base_map *terms; /* distinct terms with how often each occurs */
+    float *weights;  /* [n_terms] */
+    base_buf match;  /* the FTS5 expression */
+    rrk_error *err;
+    rrk_status status;
+} query;
 
-/* What one query needs for every row, made at its first. */
-typedef struct ranking {
-    int n_phrases;
-    float inverse_norms[N_LENGTH_CODES]; /* 1 / (k1 * (1 - b + b * length / average)) */
-    float weights[];                     /* [n_phrases]: the terms' idf */
-} ranking;
-
-static int count_row(const Fts5ExtensionApi *api, Fts5Context *context, void *ctx)
+static void free_query(query *q)
 {
-    (void)api;
-    (void)context;
-    ++*(int64_t *)ctx;
-    return SQLITE_OK;
+    base_map_free(q->terms);
+    base_free(q->weights);
+    base_buf_free(&q->match);
 }
 
-static float idf(int64_t n_passages, int64_t n_with_term)
+static int on_term(void *ctx, const char *term, size_t len, size_t start, size_t end)
 {
-    return (float)log(1 + ((double)(n_passages - n_with_term) + 0.5) / ((double)n_with_term + 0.5));
+    query *q = ctx;
+    int64_t count = 0;
+    rrk_text key = {term, len};
+    if (!base_map_get(q->terms, key, &count) && base_map_len(q->terms) >= STORE_MAX_QUERY_TERMS)
+        return 0;
+    q->status = base_map_put(q->terms, key, count + 1, NULL, q->err);
+    return q->status != RRK_OK;
 }
 
-static void set_norms(ranking *r, float k1, float b, float average)
+static rrk_status analyse_query(query *q, store_connection *connection, rrk_text text, rrk_error *err)
 {
-    for (int code = 0; code < N_LENGTH_CODES; code++) {
-        float length = (float)store_length_decoded((uint8_t)code);
-        r->inverse_norms[code] = 1 / (k1 * (1 - b + b * length / average));
+    q->err = err;
+    RRK_TRY(base_map_new(&q->terms, 16, err));
+    int rc = store_analyser_run(&connection->analyser, text, on_term, q);
+    if (rc != 0)
+        return q->status != RRK_OK ? q->status : base_fail_nomem(err, text.len);
+    return RRK_OK;
+}
+
+/* A term may hold a quote, for Hebrew abbreviations do: FTS5 wants it doubled. */
+static rrk_status append_quoted(base_buf *match, rrk_text term, rrk_error *err)
+{
+    RRK_TRY(base_buf_append_char(match, '"', err));
+    for (size_t i = 0; i < term.len; i++) {
+        if (term.data[i] == '"')
+            RRK_TRY(base_buf_append_char(match, '"', err));
+        RRK_TRY(base_buf_append_char(match, term.data[i], err));
     }
+    return base_buf_append_char(match, '"', err);
 }
 
-static int make_ranking(const Fts5ExtensionApi *api, Fts5Context *context, sqlite3_value **args, ranking **out)
+static rrk_status build_match(query *q, rrk_error *err)
 {
-    sqlite3_int64 n_passages = 0, n_terms = 0;
-    int n_phrases = api->xPhraseCount(context);
-    ranking *r = sqlite3_malloc64(sizeof *r + (sqlite3_uint64)n_phrases * sizeof(float));
-    if (!r)
-        return SQLITE_NOMEM;
-    r->n_phrases = n_phrases;
-    int rc = api->xRowCount(context, &n_passages);
-    if (rc == SQLITE_OK)
-        rc = api->xColumnTotalSize(context, 0, &n_terms);
-    set_norms(r, (float)sqlite3_value_double(args[0]), (float)sqlite3_value_double(args[1]),
-              (float)((double)n_terms / (double)n_passages));
-    for (int p = 0; rc == SQLITE_OK && p < n_phrases; p++) {
-        int64_t n_with_term = 0;
-        rc = api->xQueryPhrase(context, p, &n_with_term, count_row);
-        r->weights[p] = idf(n_passages, n_with_term);
+    for (size_t i = 0; i < base_map_len(q->terms); i++) {
+        if (i > 0)
+            RRK_TRY(base_buf_append_string(&q->match, " OR ", err));
+        RRK_TRY(append_quoted(&q->match, base_map_key(q->terms, i), err));
     }
-    if (rc == SQLITE_OK)
-        rc = api->xSetAuxdata(context, r, sqlite3_free); /* frees r itself when it fails */
-    else
-        sqlite3_free(r);
-    *out = r;
-    return rc;
+    return RRK_OK;
 }
 
-static int term_frequency(const Fts5ExtensionApi *api, Fts5Context *context, int phrase, int *out)
+typedef struct collection {
+    int64_t n_with_terms;
+    int64_t n_terms;
+} collection;
+
+static rrk_status weigh_terms(query *q, store_connection *connection, const collection *c, rrk_error *err)
 {
-    Fts5PhraseIter iter;
-    int column, offset;
-    *out = 0;
-    int rc = api->xPhraseFirst(context, phrase, &iter, &column, &offset);
-    for (; rc == SQLITE_OK && column >= 0; api->xPhraseNext(context, &iter, &column, &offset))
-        ++*out;
-    return rc;
+    size_t n = base_map_len(q->terms);
+    q->weights = base_alloc(n, sizeof *q->weights);
+    if (!q->weights)
+        return base_fail_nomem(err, n * sizeof *q->weights);
+    RRK_AUTO(store_finalize_ptr) sqlite3_stmt *statement = NULL;
+    RRK_TRY(store_prepare(connection, &statement, "SELECT doc FROM passage_terms WHERE term = ?1", err));
+    for (size_t i = 0; i < n; i++) {
+        store_bind_text(statement, 1, base_map_key(q->terms, i));
+        bool has_row;
+        RRK_TRY(store_step(connection, statement, &has_row, err));
+        int64_t n_docs = has_row ? sqlite3_column_int64(statement, 0) : 0;
+        float idf = (float)log(1.0 + ((double)(c->n_with_terms - n_docs) + 0.5) / ((double)n_docs + 0.5));
+        q->weights[i] = (float)base_map_value(q->terms, i) * idf;
+        sqlite3_reset(statement);
+    }
+    return RRK_OK;
 }
 
-void store_bm25_function(const Fts5ExtensionApi *api, Fts5Context *context, sqlite3_context *result, int n_args,
-                         sqlite3_value **args)
+static void fill_norms(float norms[256], const collection *c, const store_bm25_options *options)
 {
-    if (n_args != 2) {
-        sqlite3_result_error(result, "rrk_bm25 takes the table, k1 and b", -1);
-        return;
-    }
-    ranking *r = api->xGetAuxdata(context, 0);
-    int rc = r ? SQLITE_OK : make_ranking(api, context, args, &r);
-    int n_terms = 0;
-    if (rc == SQLITE_OK)
-        rc = api->xColumnSize(context, 0, &n_terms);
-    double score = 0;
-    for (int p = 0; rc == SQLITE_OK && p < r->n_phrases; p++) {
-        int tf;
-        rc = term_frequency(api, context, p, &tf);
-        if (tf > 0) {
-            float norm = r->inverse_norms[store_length_code((uint32_t)n_terms)];
-            score += (double)(r->weights[p] - r->weights[p] / (1 + (float)tf * norm));
-        }
-    }
-    if (rc != SQLITE_OK)
-        sqlite3_result_error_code(result, rc);
-    else
-        sqlite3_result_double(result, (double)(float)score);
+    float average = (float)((double)c->n_terms / (double)c->n_with_terms);
+    float k1 = (float)options->k1;
+    float b = (float)options->b;
+    for (int code = 0; code < 256; code++)
+        norms[code] = 1.0f / (k1 * ((1.0f - b) + b * (float)store_length_of_code((uint8_t)code) / average));
 }
 
-/* --- the search --- */
-
-typedef struct match {
-    int64_t row;
+/* The best k so far, the worst of them on top of the heap. Ids are copied only when a passage gets in. */
+typedef struct best {
     double score;
-    char *id; /* owned; only of those that may be in the answer */
-} match;
+    int64_t row;
+    char *id; /* owned */
+} best;
 
-typedef struct matches {
-    match *items;
-    size_t len, cap;
-} matches;
+typedef struct heap {
+    best *items;
+    size_t len;
+    size_t k;
+} heap;
 
-static void free_matches(matches *m)
+static void free_heap(heap *h)
 {
-    for (size_t i = 0; i < m->len; i++)
-        base_free(m->items[i].id);
-    base_free(m->items);
+    for (size_t i = 0; i < h->len; i++)
+        base_free(h->items[i].id);
+    base_free(h->items);
 }
 
-static rrk_status add_match(matches *m, int64_t row, double score, rrk_error *err)
+static bool is_before(const best *a, const best *b)
 {
-    if (m->len == m->cap) {
-        size_t cap = m->cap ? m->cap * 2 : 1024;
-        match *items = base_realloc(m->items, cap, sizeof *items);
-        if (!items)
-            return base_fail_nomem(err, cap * sizeof *items);
-        m->items = items;
-        m->cap = cap;
+    return a->score != b->score ? a->score > b->score : strcmp(a->id, b->id) < 0;
+}
+
+static void sift_down(heap *h, size_t at, size_t len)
+{
+    for (size_t child; (child = 2 * at + 1) < len; at = child) {
+        if (child + 1 < len && is_before(&h->items[child], &h->items[child + 1]))
+            child++;
+        if (!is_before(&h->items[at], &h->items[child]))
+            return;
+        best swapped = h->items[at];
+        h->items[at] = h->items[child];
+        h->items[child] = swapped;
     }
-    m->items[m->len++] = (match){row, score, NULL};
+}
+
+static void sift_up(heap *h, size_t at)
+{
+    for (size_t parent; at > 0 && is_before(&h->items[parent = (at - 1) / 2], &h->items[at]); at = parent) {
+        best swapped = h->items[at];
+        h->items[at] = h->items[parent];
+        h->items[parent] = swapped;
+    }
+}
+
+static rrk_status offer(heap *h, sqlite3_stmt *match, rrk_error *err)
+{
+    double score = sqlite3_column_double(match, 1);
+    if (h->len == h->k && score < h->items[0].score)
+        return RRK_OK;
+    rrk_text id = store_column_text(match, 2);
+    best item = {.score = score, .row = sqlite3_column_int64(match, 0), .id = base_strndup(id.data, id.len)};
+    if (!item.id)
+        return base_fail_nomem(err, id.len);
+    if (h->len < h->k) {
+        h->items[h->len++] = item;
+        sift_up(h, h->len - 1);
+        return RRK_OK;
+    }
+    if (!is_before(&item, &h->items[0])) {
+        base_free(item.id);
+        return RRK_OK;
+    }
+    base_free(h->items[0].id);
+    h->items[0] = item;
+    sift_down(h, 0, h->len);
     return RRK_OK;
 }
 
-/* "one" OR "two" OR "two": a repeated term is a phrase of its own and so counts again. */
-static rrk_status match_expression(rrk_text query, base_buf *out, rrk_error *err)
+static rrk_status match_passages(heap *h, store_connection *connection, const query *q, rrk_error *err)
 {
-    store_terms terms RRK_AUTO(store_terms_free) = {0};
-    RRK_TRY(store_analyse(query, &terms, err));
-    for (size_t i = 0; i < terms.len; i++)
-        RRK_TRY(base_buf_printf(out, err, "%s\"%s\"", i ? " OR " : "", terms.items[i].term));
-    return RRK_OK;
-}
-
-static rrk_status collect(store_connection *c, const base_buf *expression, const store_bm25_options *options,
-                          matches *found, rrk_error *err)
-{
-    sqlite3_stmt *statement;
-    RRK_TRY(store_statement(c, STORE_SQL_BM25, &statement, err));
-    store_bind_text(statement, 1, (rrk_text){expression->data, expression->len});
-    sqlite3_bind_double(statement, 2, options->k1);
-    sqlite3_bind_double(statement, 3, options->b);
+    RRK_AUTO(store_finalize_ptr) sqlite3_stmt *match = NULL;
+    /* CROSS JOIN: the index is what is scanned, never the passages. */
+    RRK_TRY(store_prepare(connection, &match,
+                          "SELECT p.row, rrk_bm25(passage_index, p.n_terms), p.id FROM passage_index"
+                          " CROSS JOIN passage p ON p.row = passage_index.rowid WHERE passage_index MATCH ?1",
+                          err));
+    store_bind_text(match, 1, (rrk_text){q->match.data, q->match.len});
     for (;;) {
-        bool row;
-        RRK_TRY(store_step(c, statement, &row, err));
-        if (!row)
+        bool has_row;
+        RRK_TRY(store_step(connection, match, &has_row, err));
+        if (!has_row)
             return RRK_OK;
-        RRK_TRY(add_match(found, sqlite3_column_int64(statement, 0), sqlite3_column_double(statement, 1), err));
+        RRK_TRY(offer(h, match, err));
     }
 }
 
-/* Drops all that score less than the k-th best. */
-static rrk_status keep_best(matches *m, size_t k, rrk_error *err)
+static void take_sorted(heap *h, rrk_candidate *out, size_t *n)
 {
-    if (m->len <= k)
-        return RRK_OK;
-    base_topk top RRK_AUTO(base_topk_free) = {0};
-    RRK_TRY(base_topk_init(&top, k, err));
-    for (size_t i = 0; i < m->len; i++)
-        base_topk_push(&top, m->items[i].score, m->items[i].row);
-    double least = top.items[0].score;
-    size_t kept = 0;
-    for (size_t i = 0; i < m->len; i++) {
-        if (m->items[i].score >= least)
-            m->items[kept++] = m->items[i];
+    *n = h->len;
+    for (size_t len = h->len; len > 0; len--) {
+        out[len - 1] = (rrk_candidate){.row = h->items[0].row, .score = h->items[0].score};
+        best worst = h->items[0];
+        h->items[0] = h->items[len - 1];
+        h->items[len - 1] = worst;
+        sift_down(h, 0, len - 1);
     }
-    m->len = kept;
+}
+
+static rrk_status read_collection(store_connection *connection, collection *c, rrk_error *err)
+{
+    RRK_TRY(store_read_int(connection, "SELECT n_with_terms FROM totals", &c->n_with_terms, err));
+    return store_read_int(connection, "SELECT n_terms FROM totals", &c->n_terms, err);
+}
+
+static rrk_status check_arguments(const store_bm25_options *options, const rrk_candidate *out, const size_t *n,
+                                  rrk_text text, rrk_error *err)
+{
+    if (!options || !n || (!out && *n) || (!text.data && text.len))
+        return base_fail(err, RRK_E_INVALID, 0, "an argument of BM25 search is NULL");
+    if (!(options->k1 >= 0 && isfinite(options->k1)))
+        return base_fail(err, RRK_E_INVALID, 0, "BM25's k1 is %g; it must not be negative", options->k1);
+    if (!(options->b >= 0 && options->b <= 1))
+        return base_fail(err, RRK_E_INVALID, 0, "BM25's b is %g; it must be 0 to 1", options->b);
     return RRK_OK;
 }
 
-static rrk_status read_id(store_connection *c, int64_t row, char **id, rrk_error *err)
+rrk_status store_bm25(rrk_store *store, rrk_text text, const store_bm25_options *options, rrk_candidate *out, size_t *n,
+                      rrk_error *err)
 {
-    sqlite3_stmt *statement;
-    RRK_TRY(store_statement(c, STORE_SQL_ID, &statement, err));
-    sqlite3_bind_int64(statement, 1, row);
-    bool there;
-    RRK_TRY(store_step(c, statement, &there, err));
-    if (!there)
-        return base_fail(err, RRK_E_NOTFOUND, 0, "store '%s' has no row %lld", c->path, (long long)row);
-    rrk_text text = store_column_text(statement, 0);
-    *id = base_strndup(text.data, text.len);
-    sqlite3_reset(statement);
-    return *id ? RRK_OK : base_fail_nomem(err, text.len);
-}
-
-static int best_first(const void *a, const void *b)
-{
-    const match *x = a, *y = b;
-    if (x->score != y->score)
-        return x->score > y->score ? -1 : 1;
-    return strcmp(x->id, y->id);
-}
-
-static rrk_status search(store_connection *c, const base_buf *expression, const store_bm25_options *options,
-                         rrk_candidate *out, size_t *n, rrk_error *err)
-{
-    matches found RRK_AUTO(free_matches) = {0};
-    RRK_TRY(collect(c, expression, options, &found, err));
-    RRK_TRY(keep_best(&found, *n, err));
-    for (size_t i = 0; i < found.len; i++)
-        RRK_TRY(read_id(c, found.items[i].row, &found.items[i].id, err));
-    if (found.len)
-        qsort(found.items, found.len, sizeof *found.items, best_first);
-    *n = RRK_MIN(*n, found.len);
-    for (size_t i = 0; i < *n; i++)
-        out[i] = (rrk_candidate){.row = found.items[i].row, .score = found.items[i].score};
-    return RRK_OK;
-}
-
-rrk_status store_bm25(rrk_store *store, rrk_text query, const store_bm25_options *options, rrk_candidate *out,
-                      size_t *n, rrk_error *err)
-{
-    RRK_TRY(base_text_check(query, "the query", err));
-    base_buf expression RRK_AUTO(base_buf_free) = {.max = MAX_QUERY_BYTES};
-    RRK_TRY(match_expression(query, &expression, err));
-    if (expression.len == 0 || *n == 0) {
-        *n = 0;
+    base_error_clear(err);
+    RRK_TRY(check_arguments(options, out, n, text, err));
+    RRK_AUTO(store_end) store_lease lease;
+    RRK_TRY(store_begin_read(&lease, store, err));
+    size_t k = *n;
+    *n = 0;
+    collection c = {0};
+    RRK_TRY(read_collection(lease.connection, &c, err));
+    RRK_AUTO(free_query) query q = {.match = {.max = SIZE_MAX / 4}};
+    RRK_TRY(analyse_query(&q, lease.connection, text, err));
+    if (k == 0 || c.n_with_terms == 0 || base_map_len(q.terms) == 0)
         return RRK_OK;
-    }
-    store_connection *c;
-    RRK_TRY(store_lease(store, &c, err));
-    /* One read transaction, so that ids and scores are of one moment. */
-    rrk_status status = store_run(c, STORE_SQL_BEGIN_READ, err);
-    if (status == RRK_OK)
-        status = store_end(c, search(c, &expression, options, out, n, err), err);
-    store_give_back(store, c);
-    return status;
-}
-
-rrk_status store_id_of(rrk_store *store, int64_t row, char **id, rrk_error *err)
-{
-    store_connection *c;
-    RRK_TRY(store_lease(store, &c, err));
-    rrk_status status = read_id(c, row, id, err);
-    store_give_back(store, c);
-    return status;
+    RRK_TRY(build_match(&q, err));
+    RRK_TRY(weigh_terms(&q, lease.connection, &c, err));
+    lease.connection->scoring.weights = q.weights;
+    lease.connection->scoring.n_terms = (int)base_map_len(q.terms);
+    fill_norms(lease.connection->scoring.norms, &c, options);
+    RRK_AUTO(free_heap) heap best_k = {.k = RRK_MIN(k, (size_t)c.n_with_terms)};
+    best_k.items = base_alloc(best_k.k, sizeof *best_k.items);
+    if (!best_k.items)
+        return base_fail_nomem(err, best_k.k * sizeof *best_k.items);
+    RRK_TRY(match_passages(&best_k, lease.connection, &q, err));
+    take_sorted(&best_k, out, n);
+    return RRK_OK;
 }

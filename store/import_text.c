@@ -1,244 +1,189 @@
 /*
- * Text and Markdown files, one or a folder of them, in the order of their names. A passage's id is the file's path as it
- * was given and, behind '#', its heading as an anchor, so that an edit elsewhere in a file leaves it alone.
+ * One text document into passages: at its Markdown headings, and long sections at paragraph ends. Ids number the
+ * passages of a document, so that importing the same text again finds the same ones.
  */
-#include "base/alloc.h"
-#include "base/file.h"
-#include "base/map.h"
-#include "base/utf8.h"
+#include "base/text.h"
 #include "store/import.h"
-#include "store/markdown.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <strings.h>
 
-enum { MAX_DEPTH = 64, MAX_ANCHOR = 120 };
+/* About 350 words: what a cross-encoder of 512 tokens reads whole. */
+#define TARGET_PASSAGE_BYTES 2000
+#define MAX_HEADING_LEVEL 6
 
-typedef struct file_list {
-    char **paths; /* [n] each owned */
-    size_t n, cap;
-    uint64_t bytes;
-} file_list;
+typedef struct document {
+    store_importer *importer;
+    store_place place;
+    const char *name;
+    bool is_markdown;
+    rrk_text headings[MAX_HEADING_LEVEL + 1]; /* by level; 0 is the document's name */
+    char fence;                               /* '`' or '~' inside fenced code, which holds no headings */
+    size_t fence_len;
+    size_t n_passages;
+    const char *start; /* of the passage at hand; NULL between passages */
+    const char *end;
+    uint64_t start_line;
+} document;
 
-static void free_list(file_list *list)
+static rrk_status title_of(const document *d, base_buf *title, rrk_error *err)
 {
-    for (size_t i = 0; i < list->n; i++)
-        base_free(list->paths[i]);
-    base_free(list->paths);
-}
-
-bool store_import_is_text(const char *path)
-{
-    static const char *const SUFFIXES[] = {".txt", ".md", ".markdown", ".rst"};
-    size_t n = strlen(path);
-    for (size_t i = 0; i < RRK_COUNT(SUFFIXES); i++) {
-        size_t m = strlen(SUFFIXES[i]);
-        if (n > m && strcmp(path + n - m, SUFFIXES[i]) == 0)
-            return true;
+    for (int level = d->headings[1].len ? 1 : 0; level <= MAX_HEADING_LEVEL; level++) {
+        if (d->headings[level].len == 0)
+            continue;
+        if (title->len > 0)
+            RRK_TRY(base_buf_append_string(title, " > ", err));
+        RRK_TRY(base_buf_append(title, d->headings[level].data, d->headings[level].len, err));
     }
-    return false;
-}
-
-static rrk_status add_file(file_list *list, const char *path, uint64_t bytes, rrk_error *err)
-{
-    if (list->n == list->cap) {
-        size_t cap = list->cap ? list->cap * 2 : 64;
-        char **paths = base_realloc(list->paths, cap, sizeof *paths);
-        if (!paths)
-            return base_fail_nomem(err, cap * sizeof *paths);
-        list->paths = paths;
-        list->cap = cap;
-    }
-    list->paths[list->n] = base_strdup(path);
-    if (!list->paths[list->n])
-        return base_fail_nomem(err, strlen(path));
-    list->n++;
-    list->bytes += bytes;
     return RRK_OK;
 }
 
-static rrk_status walk(file_list *list, const char *dir, int depth, rrk_error *err);
-
-static rrk_status walk_entry(file_list *list, const char *dir, const char *name, int depth, rrk_error *err)
+static rrk_status add_passage(document *d, rrk_text text, rrk_error *err)
 {
-    size_t len = strlen(dir) + strlen(name) + 2;
-    char *path RRK_AUTO(base_free_ptr) = base_alloc(len, 1);
-    if (!path)
-        return base_fail_nomem(err, len);
-    snprintf(path, len, "%s/%s", dir, name);
-    struct stat st;
-    if (lstat(path, &st) != 0)
-        return base_fail_errno(err, errno, "stat", path);
-    if (S_ISDIR(st.st_mode))
-        return walk(list, path, depth + 1, err);
-    if (S_ISREG(st.st_mode) && store_import_is_text(path))
-        return add_file(list, path, (uint64_t)st.st_size, err);
-    return RRK_OK;
-}
-
-static int visible(const struct dirent *entry)
-{
-    return entry->d_name[0] != '.';
-}
-
-static int by_bytes(const struct dirent **a, const struct dirent **b)
-{
-    return strcmp((*a)->d_name, (*b)->d_name);
-}
-
-static rrk_status walk(file_list *list, const char *dir, int depth, rrk_error *err)
-{
-    if (depth > MAX_DEPTH)
-        return base_fail(err, RRK_E_INVALID, 0, "'%s' is more than %d folders deep", dir, MAX_DEPTH);
-    struct dirent **entries;
-    int n = scandir(dir, &entries, visible, by_bytes);
-    if (n < 0)
-        return base_fail_errno(err, errno, "read folder", dir);
-    rrk_status status = RRK_OK;
-    for (int i = 0; i < n; i++) {
-        if (status == RRK_OK)
-            status = walk_entry(list, dir, entries[i]->d_name, depth, err);
-        free(entries[i]);
-    }
-    free(entries);
-    return status;
-}
-
-/* One file on its way into the store. */
-typedef struct text_file {
-    store_import *import;
-    const char *path;
-    base_map *anchors; /* how often each has been used */
-} text_file;
-
-/* A heading as an anchor: letters and digits in lower case, runs of anything else one '-'. */
-static void make_anchor(const char *heading, char out[MAX_ANCHOR])
-{
-    size_t n = 0, len = base_utf8_cut(heading, strlen(heading), MAX_ANCHOR - 1);
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)heading[i];
-        bool keep = c >= 0x80 || (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
-        if (keep)
-            out[n++] = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
-        else if (n && out[n - 1] != '-')
-            out[n++] = '-';
-    }
-    while (n && out[n - 1] == '-')
-        n--;
-    out[n] = '\0';
-}
-
-/* path#anchor, and -2, -3 ... behind it when the anchor was there before. */
-static rrk_status make_id(text_file *file, const char *heading, base_buf *id, rrk_error *err)
-{
-    char anchor[MAX_ANCHOR];
-    make_anchor(heading, anchor);
-    int64_t used = 0;
-    base_map_get(file->anchors, rrk_text_of(anchor), &used);
-    RRK_TRY(base_map_put(file->anchors, rrk_text_of(anchor), used + 1, NULL, err));
-    RRK_TRY(base_buf_printf(id, err, "%s", file->path));
-    if (*anchor || used)
-        RRK_TRY(base_buf_printf(id, err, "#%s", anchor));
-    return used ? base_buf_printf(id, err, "-%lld", (long long)used + 1) : RRK_OK;
-}
-
-static rrk_status take_section(void *ctx, const store_section *section, rrk_error *err)
-{
-    text_file *file = ctx;
-    base_buf id RRK_AUTO(base_buf_free) = {.max = 8192}, metadata RRK_AUTO(base_buf_free) = {.max = 65536};
-    RRK_TRY(make_id(file, section->heading, &id, err));
+    RRK_AUTO(base_buf_free) base_buf title = {.max = SIZE_MAX / 4};
+    RRK_AUTO(base_buf_free) base_buf id = {.max = SIZE_MAX / 4};
+    RRK_AUTO(base_buf_free) base_buf metadata = {.max = SIZE_MAX / 4};
+    RRK_TRY(title_of(d, &title, err));
+    RRK_TRY(base_buf_printf(&id, err, "%s#%zu", d->name, ++d->n_passages));
     RRK_TRY(base_buf_append_string(&metadata, "{\"path\":", err));
-    RRK_TRY(base_buf_append_json(&metadata, rrk_text_of(file->path), err));
-    RRK_TRY(base_buf_printf(&metadata, err, ",\"line\":%zu}", section->line));
-    rrk_passage passage = {
-        .id = {id.data, id.len},
-        .title = rrk_text_of(section->title),
-        .text = section->text,
-        .metadata = {metadata.data, metadata.len},
-    };
-    char place[256];
-    snprintf(place, sizeof place, "%s:%zu", file->path, section->line);
-    return store_import_add(file->import, &passage, place, err);
+    RRK_TRY(base_buf_append_json(&metadata, rrk_text_of(d->name), err));
+    RRK_TRY(base_buf_printf(&metadata, err, ",\"line\":%llu}", (unsigned long long)d->start_line));
+    rrk_passage passage = {.id = {id.data, id.len},
+                           .title = {title.data, title.len},
+                           .text = text,
+                           .metadata = {metadata.data, metadata.len}};
+    d->place.line = d->start_line;
+    return store_import_add(d->importer, d->place, &passage, err);
 }
 
-static void free_map(base_map **map)
+static rrk_status flush(document *d, rrk_error *err)
 {
-    base_map_free(*map);
+    if (!d->start)
+        return RRK_OK;
+    rrk_text text = {d->start, (size_t)(d->end - d->start)};
+    d->start = NULL;
+    while (text.len > 0 && strchr(" \t\r\n", text.data[text.len - 1]))
+        text.len--;
+    return base_text_is_blank(text) ? RRK_OK : add_passage(d, text, err);
 }
 
-static rrk_status split_file(store_import *import, const char *path, rrk_text text, rrk_error *err)
+static size_t run_of(rrk_text line, size_t at, char c)
 {
-    base_map *anchors RRK_AUTO(free_map) = NULL;
-    RRK_TRY(base_map_new(&anchors, 32, err));
-    text_file file = {import, path, anchors};
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    size_t n = strlen(path);
-    bool plain = n > 4 && strcmp(path + n - 4, ".txt") == 0;
-    return store_split(text, name, !plain, take_section, &file, err);
+    size_t n = 0;
+    while (at + n < line.len && line.data[at + n] == c)
+        n++;
+    return n;
 }
 
-static rrk_status import_file(store_import *import, const char *path, rrk_error *err)
+static size_t indent_of(rrk_text line)
 {
-    char *data RRK_AUTO(base_free_ptr) = NULL;
-    size_t len = 0, bad_at;
-    rrk_status status = base_file_read(path, STORE_IMPORT_MAX_FILE_BYTES, &data, &len, err);
-    if (status == RRK_OK && !base_utf8_valid(data, len, &bad_at))
-        status = base_fail(err, RRK_E_INVALID, 0, "%s is not UTF-8 at byte %zu", path, bad_at);
-    if (status != RRK_OK)
-        return store_import_bad(import, status, err);
-    import->stats.bytes_read += len;
-    return split_file(import, path, (rrk_text){data, len}, err);
+    size_t n = run_of(line, 0, ' ');
+    return n > 3 ? line.len : n; /* four make it code */
 }
 
-/* "./doc//" and "doc" are one folder and must give one set of ids. */
-static rrk_status clean_path(const char *path, char **out, rrk_error *err)
+/* Follows fences; true for a line that opens, closes or is inside one. */
+static bool is_fenced(document *d, rrk_text line)
 {
-    while (strncmp(path, "./", 2) == 0 && path[2])
-        path += 2;
-    size_t len = strlen(path);
-    while (len > 1 && path[len - 1] == '/')
-        len--;
-    *out = base_strndup(path, len);
-    return *out ? RRK_OK : base_fail_nomem(err, len);
-}
-
-/* Standard input is one plain text. */
-static rrk_status import_standard_input(store_import *import, rrk_error *err)
-{
-    base_buf text RRK_AUTO(base_buf_free) = {.max = STORE_IMPORT_MAX_FILE_BYTES};
-    char chunk[65536];
-    size_t n, bad_at;
-    while ((n = fread(chunk, 1, sizeof chunk, stdin)) > 0)
-        RRK_TRY(base_buf_append(&text, chunk, n, err));
-    if (ferror(stdin))
-        return base_fail_errno(err, EIO, "read", "standard input");
-    if (!base_utf8_valid(text.data, text.len, &bad_at))
-        return base_fail(err, RRK_E_INVALID, 0, "standard input is not UTF-8 at byte %zu", bad_at);
-    import->stats.bytes_read = text.len;
-    return split_file(import, "stdin", (rrk_text){text.data, text.len}, err);
-}
-
-rrk_status store_import_files(store_import *import, const char *path, rrk_error *err)
-{
-    if (strcmp(path, "-") == 0)
-        return import_standard_input(import, err);
-    char *clean RRK_AUTO(base_free_ptr) = NULL;
-    RRK_TRY(clean_path(path, &clean, err));
-    struct stat st;
-    if (stat(clean, &st) != 0)
-        return base_fail_errno(err, errno, "read", clean);
-    if (!S_ISDIR(st.st_mode))
-        return import_file(import, clean, err);
-    file_list list RRK_AUTO(free_list) = {0};
-    RRK_TRY(walk(&list, clean, 0, err));
-    import->stats.bytes_total = list.bytes;
-    for (size_t i = 0; i < list.n; i++) {
-        RRK_TRY(import_file(import, list.paths[i], err));
-        RRK_TRY(store_import_progress(import, false, err));
+    size_t at = indent_of(line);
+    char c = at < line.len ? line.data[at] : '\0';
+    size_t n = c == '`' || c == '~' ? run_of(line, at, c) : 0;
+    if (d->fence == '\0') {
+        if (n < 3)
+            return false;
+        d->fence = c;
+        d->fence_len = n;
+        return true;
     }
+    rrk_text rest = {line.data + at + n, line.len - at - n};
+    if (c == d->fence && n >= d->fence_len && base_text_is_blank(rest))
+        d->fence = '\0';
+    return true;
+}
+
+/* The level of an ATX heading and its text, or 0. */
+static int heading_of(rrk_text line, rrk_text *text)
+{
+    size_t at = indent_of(line);
+    size_t level = at < line.len ? run_of(line, at, '#') : 0;
+    size_t from = at + level;
+    if (level == 0 || level > MAX_HEADING_LEVEL || (from < line.len && !strchr(" \t\r", line.data[from])))
+        return 0;
+    size_t to = line.len;
+    while (from < to && strchr(" \t", line.data[from]))
+        from++;
+    while (to > from && strchr(" \t\r", line.data[to - 1]))
+        to--;
+    size_t closing = to;
+    while (closing > from && line.data[closing - 1] == '#')
+        closing--;
+    if (closing == from || strchr(" \t", line.data[closing - 1]))
+        to = closing;
+    while (to > from && strchr(" \t", line.data[to - 1]))
+        to--;
+    *text = (rrk_text){line.data + from, to - from};
+    return (int)level;
+}
+
+static void enter_section(document *d, int level, rrk_text heading)
+{
+    d->headings[level] = heading;
+    for (int below = level + 1; below <= MAX_HEADING_LEVEL; below++)
+        d->headings[below] = (rrk_text){0};
+}
+
+static rrk_status take_line(document *d, rrk_text line, uint64_t number, rrk_error *err)
+{
+    rrk_text heading;
+    bool fenced = d->is_markdown && is_fenced(d, line);
+    int level = d->is_markdown && !fenced ? heading_of(line, &heading) : 0;
+    if (level > 0) {
+        RRK_TRY(flush(d, err));
+        enter_section(d, level, heading);
+        return RRK_OK;
+    }
+    if (base_text_is_blank(line)) {
+        bool is_long = d->start && d->end - d->start >= TARGET_PASSAGE_BYTES;
+        return is_long && !fenced ? flush(d, err) : RRK_OK;
+    }
+    if (!d->start) {
+        d->start = line.data;
+        d->start_line = number;
+    }
+    d->end = line.data + line.len;
     return RRK_OK;
+}
+
+static bool is_markdown_name(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    return !dot || strcasecmp(dot, ".md") == 0 || strcasecmp(dot, ".markdown") == 0;
+}
+
+static rrk_text stem_of(const char *name)
+{
+    const char *slash = strrchr(name, '/');
+    const char *base = slash ? slash + 1 : name;
+    const char *dot = strrchr(base, '.');
+    return (rrk_text){base, dot && dot > base ? (size_t)(dot - base) : strlen(base)};
+}
+
+rrk_status store_import_document(store_importer *importer, const char *file, const char *name, rrk_text text,
+                                 rrk_error *err)
+{
+    document d = {.importer = importer, .place = {file, 0}, .name = name, .is_markdown = is_markdown_name(name)};
+    rrk_status status = base_text_check(text, "the text", err);
+    if (status != RRK_OK)
+        return store_import_bad(importer, d.place, status, err);
+    if (text.len >= 3 && memcmp(text.data, "\xEF\xBB\xBF", 3) == 0) /* a byte order mark is no text */
+        text = (rrk_text){text.data + 3, text.len - 3};
+    d.headings[0] = stem_of(name);
+    const char *end = text.data + text.len;
+    uint64_t number = 0;
+    for (const char *at = text.data; at && at < end;) {
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
+        const char *line_end = newline ? newline : end;
+        RRK_TRY(take_line(&d, (rrk_text){at, (size_t)(line_end - at)}, ++number, err));
+        at = newline ? newline + 1 : end;
+    }
+    return flush(&d, err);
 }

@@ -1,333 +1,214 @@
-/* Passages in and out: put, find, fetch, and the write transaction that import shares. */
-#include "base/alloc.h"
-#include "base/buf.h"
+/*
+ * Writing passages. The index, the lengths and the totals change with the passage, always inside the caller's
+ * transaction, so that BM25 never sees one without the others.
+ */
+#include "store/passages.h"
 #include "base/text.h"
-#include "base/utf8.h"
-#include "store/analyse.h"
-#include "store/internal.h"
 
 #include <jansson.h>
-#include <stdio.h>
+
 #include <string.h>
 
-enum { MAX_NAMED_ID = 80 };
-
-struct rrk_passage_list {
-    rrk_passage *items; /* [n] */
-    size_t n;
-    char **memory; /* [n] each item's texts in one block; owned */
-};
-
-/* --- writing --- */
-
-rrk_status store_write_begin(rrk_store *store, store_connection **out, rrk_error *err)
+static rrk_status check_id(rrk_text id, rrk_error *err)
 {
-    if (store->options.mode == RRK_STORE_READONLY)
-        return base_fail(err, RRK_E_INVALID, 0, "store '%s' is open for reading only", store->path);
-    store_connection *c;
-    RRK_TRY(store_lease(store, &c, err));
-    pthread_mutex_lock(&store->writer);
-    rrk_status status = store_run(c, STORE_SQL_BEGIN_WRITE, err);
-    if (status != RRK_OK) {
-        pthread_mutex_unlock(&store->writer);
-        store_give_back(store, c);
-        return status;
-    }
-    *out = c;
+    if (id.len == 0)
+        return base_fail(err, RRK_E_INVALID, 0, "a passage has no id");
+    if (id.len > RRK_STORE_MAX_ID_BYTES)
+        return base_fail(err, RRK_E_INVALID, 0, "the id %.*s... has %zu bytes; at most %d can be stored", 40, id.data,
+                         id.len, RRK_STORE_MAX_ID_BYTES);
+    RRK_TRY(base_text_check(id, "a passage's id", err));
+    if (memchr(id.data, '\0', id.len))
+        return base_fail(err, RRK_E_INVALID, 0, "the id %s... has a NUL byte", id.data);
     return RRK_OK;
 }
 
-rrk_status store_write_end(rrk_store *store, store_connection *c, rrk_status status, rrk_error *err)
+static rrk_status check_metadata(const rrk_passage *passage, rrk_error *err)
 {
-    status = store_end(c, status, err);
-    pthread_mutex_unlock(&store->writer);
-    store_give_back(store, c);
-    return status;
-}
-
-static rrk_status check_metadata(rrk_text metadata, const char *what, rrk_error *err)
-{
+    rrk_text metadata = passage->metadata;
     if (metadata.len == 0)
         return RRK_OK;
-    json_error_t cause;
-    json_t *json = json_loadb(metadata.data, metadata.len, 0, &cause);
-    bool good = json_is_object(json);
+    json_error_t json_error;
+    json_t *json = json_loadb(metadata.data, metadata.len, 0, &json_error);
+    bool is_object = json_is_object(json);
     json_decref(json);
-    if (!good)
-        return base_fail(err, RRK_E_INVALID, 0, "%s: its metadata is not a JSON object", what);
+    if (!is_object)
+        return base_fail(err, RRK_E_INVALID, 0, "passage %.*s: the metadata is not a JSON object", (int)passage->id.len,
+                         passage->id.data);
     return RRK_OK;
 }
 
-rrk_status store_check_passage(const rrk_store *store, const rrk_passage *p, rrk_error *err)
+static rrk_status check_texts(const rrk_store *store, const rrk_passage *passage, rrk_error *err)
 {
-    char what[MAX_NAMED_ID + 24];
-    RRK_TRY(base_text_check(p->id, "a passage's id", err));
-    if (p->id.len == 0)
-        return base_fail(err, RRK_E_INVALID, 0, "a passage has no id");
-    snprintf(what, sizeof what, "passage '%.*s'", (int)base_utf8_cut(p->id.data, p->id.len, MAX_NAMED_ID), p->id.data);
-    if (p->id.len > RRK_STORE_MAX_ID_BYTES)
-        return base_fail(err, RRK_E_INVALID, 0, "%s: its id has %zu bytes, at most %d are allowed", what, p->id.len,
-                         RRK_STORE_MAX_ID_BYTES);
-    if (memchr(p->id.data, '\0', p->id.len))
-        return base_fail(err, RRK_E_INVALID, 0, "%s: its id holds a NUL", what);
-    RRK_TRY(base_text_check(p->title, what, err));
-    RRK_TRY(base_text_check(p->text, what, err));
-    RRK_TRY(base_text_check(p->metadata, what, err));
-    if (base_text_is_blank(p->text) && base_text_is_blank(p->title))
-        return base_fail(err, RRK_E_INVALID, 0, "%s is empty", what);
-    size_t bytes;
-    if (base_add_overflows(p->title.len, p->text.len, &bytes) || base_add_overflows(bytes, p->metadata.len, &bytes) ||
-        bytes > store->options.max_passage_bytes)
-        return base_fail(err, RRK_E_INVALID, 0, "%s has more than %zu bytes", what, store->options.max_passage_bytes);
-    return check_metadata(p->metadata, what, err);
+    RRK_TRY(base_text_check(passage->title, "the title", err));
+    RRK_TRY(base_text_check(passage->text, "the text", err));
+    RRK_TRY(base_text_check(passage->metadata, "the metadata", err));
+    if (base_text_is_blank(passage->title) && base_text_is_blank(passage->text))
+        return base_fail(err, RRK_E_INVALID, 0, "it has no text");
+    size_t max = store->options.max_passage_bytes;
+    size_t n_bytes;
+    if (base_add_overflows(passage->title.len, passage->text.len, &n_bytes) ||
+        base_add_overflows(n_bytes, passage->metadata.len, &n_bytes) || n_bytes > max)
+        return base_fail(err, RRK_E_INVALID, 0, "more than the %zu bytes that this store takes", max);
+    return RRK_OK;
 }
 
-/* What the index sees of a passage: title and text as one. */
-static rrk_status join(rrk_text title, rrk_text text, base_buf *out, rrk_error *err)
+rrk_status store_check_passage(const rrk_store *store, const rrk_passage *passage, rrk_error *err)
 {
-    out->max = SIZE_MAX / 4;
-    RRK_TRY(base_buf_append(out, title.data, title.len, err));
-    if (title.len && text.len)
-        RRK_TRY(base_buf_append_char(out, ' ', err));
-    return base_buf_append(out, text.data, text.len, err);
-}
-
-/* Into or out of the index; a body without terms is not in it. */
-static rrk_status index_body(store_connection *c, store_sql which, int64_t row, const base_buf *body, rrk_error *err)
-{
-    sqlite3_stmt *statement;
-    RRK_TRY(store_statement(c, which, &statement, err));
-    sqlite3_bind_int64(statement, 1, row);
-    store_bind_text(statement, 2, (rrk_text){body->data, body->len});
-    bool there;
-    return store_step(c, statement, &there, err);
-}
-
-static int count_term(void *ctx, const char *term, size_t len, size_t start, size_t end)
-{
-    (void)term;
-    (void)len;
-    (void)start;
-    (void)end;
-    ++*(int64_t *)ctx;
-    return 0;
-}
-
-static rrk_status count_terms(const base_buf *body, int64_t *n_terms, rrk_error *err)
-{
-    store_analyser *analyser;
-    RRK_TRY(store_analyser_new(&analyser, err));
-    *n_terms = 0;
-    rrk_status status = store_analyser_run(analyser, (rrk_text){body->data, body->len}, count_term, n_terms, NULL, err);
-    store_analyser_free(analyser);
-    return status;
-}
-
-static rrk_status write_row(store_connection *c, store_sql which, const rrk_passage *p, int64_t row, int64_t n_terms,
-                            rrk_error *err)
-{
-    sqlite3_stmt *statement;
-    RRK_TRY(store_statement(c, which, &statement, err));
-    if (which == STORE_SQL_UPDATE)
-        sqlite3_bind_int64(statement, 1, row);
-    else
-        store_bind_text(statement, 1, p->id);
-    store_bind_text(statement, 2, p->title);
-    store_bind_text(statement, 3, p->text);
-    store_bind_text(statement, 4, p->metadata);
-    sqlite3_bind_int64(statement, 5, n_terms);
-    bool there;
-    return store_step(c, statement, &there, err);
-}
-
-/* Takes a passage's old content out of the index and its vector with it. */
-static rrk_status forget(store_connection *c, int64_t row, const base_buf *old, int64_t n_terms, rrk_error *err)
-{
-    if (n_terms)
-        RRK_TRY(index_body(c, STORE_SQL_UNINDEX, row, old, err));
-    sqlite3_stmt *statement;
-    RRK_TRY(store_statement(c, STORE_SQL_VECTOR_DROP, &statement, err));
-    sqlite3_bind_int64(statement, 1, row);
-    bool there;
-    RRK_TRY(store_step(c, statement, &there, err));
-    if (sqlite3_changes(c->db) == 0)
-        return RRK_OK;
-    uint64_t generation;
-    RRK_TRY(store_meta_get_number(c, STORE_META_VECTOR_GENERATION, &generation, err));
-    return store_meta_put_number(c, STORE_META_VECTOR_GENERATION, generation + 1, err);
-}
-
-/* What is stored under the passage's id: its row and old body, and whether anything differs. */
-static rrk_status look_up(store_connection *c, const rrk_passage *p, int64_t *row, int64_t *n_terms, base_buf *old,
-                          store_change *change, rrk_error *err)
-{
-    sqlite3_stmt *statement;
-    RRK_TRY(store_statement(c, STORE_SQL_FIND, &statement, err));
-    store_bind_text(statement, 1, p->id);
-    bool there;
-    RRK_TRY(store_step(c, statement, &there, err));
-    *change = STORE_ADDED;
-    if (!there)
-        return RRK_OK;
-    *row = sqlite3_column_int64(statement, 0);
-    rrk_text title = store_column_text(statement, 1), text = store_column_text(statement, 2);
-    bool same = base_text_equals(title, p->title) && base_text_equals(text, p->text) &&
-                base_text_equals(store_column_text(statement, 3), p->metadata);
-    *n_terms = sqlite3_column_int64(statement, 4);
-    *change = same ? STORE_UNCHANGED : STORE_UPDATED;
-    rrk_status status = same ? RRK_OK : join(title, text, old, err);
-    sqlite3_reset(statement);
-    return status;
-}
-
-rrk_status store_put_one(store_connection *c, const rrk_passage *p, store_change *change, rrk_error *err)
-{
-    base_buf old RRK_AUTO(base_buf_free) = {0}, body RRK_AUTO(base_buf_free) = {0};
-    int64_t row = 0, old_terms = 0, n_terms;
-    RRK_TRY(look_up(c, p, &row, &old_terms, &old, change, err));
-    if (*change == STORE_UNCHANGED)
-        return RRK_OK;
-    RRK_TRY(join(p->title, p->text, &body, err));
-    RRK_TRY(count_terms(&body, &n_terms, err));
-    if (*change == STORE_UPDATED) {
-        RRK_TRY(forget(c, row, &old, old_terms, err));
-        RRK_TRY(write_row(c, STORE_SQL_UPDATE, p, row, n_terms, err));
-    } else {
-        RRK_TRY(write_row(c, STORE_SQL_INSERT, p, 0, n_terms, err));
-        row = sqlite3_last_insert_rowid(c->db);
+    RRK_TRY(check_id(passage->id, err));
+    rrk_status status = check_texts(store, passage, err);
+    if (status != RRK_OK) {
+        base_error_prefix(err, "passage %.*s: ", (int)RRK_MIN(passage->id.len, (size_t)100), passage->id.data);
+        return status;
     }
-    return n_terms ? index_body(c, STORE_SQL_INDEX, row, &body, err) : RRK_OK;
+    return check_metadata(passage, err);
+}
+
+/* Title and text are one field to the index. */
+static rrk_status body_of(rrk_text title, rrk_text text, base_buf *body, rrk_error *err)
+{
+    RRK_TRY(base_buf_reserve(body, title.len + text.len + 1, err));
+    RRK_TRY(base_buf_append(body, title.data, title.len, err));
+    if (title.len > 0)
+        RRK_TRY(base_buf_append_char(body, ' ', err));
+    return base_buf_append(body, text.data, text.len, err);
+}
+
+/* Adds a body to the index, or takes it out; *n_terms is its length in terms. */
+static rrk_status change_index(store_connection *connection, store_statement_id how, int64_t row, rrk_text title,
+                               rrk_text text, int64_t *n_terms, rrk_error *err)
+{
+    RRK_AUTO(base_buf_free) base_buf body = {.max = SIZE_MAX / 4};
+    RRK_TRY(body_of(title, text, &body, err));
+    sqlite3_stmt *statement;
+    RRK_TRY(store_statement(connection, how, &statement, err));
+    sqlite3_bind_int64(statement, 1, row);
+    store_bind_text(statement, 2, (rrk_text){body.data, body.len});
+    connection->n_terms_indexed = 0;
+    RRK_TRY(store_run(connection, statement, err));
+    *n_terms = (int64_t)connection->n_terms_indexed;
+    return RRK_OK;
+}
+
+static rrk_status change_totals(store_connection *connection, int n_passages, int n_with_terms, int64_t n_terms,
+                                rrk_error *err)
+{
+    sqlite3_stmt *statement;
+    RRK_TRY(store_statement(connection, STORE_SQL_COUNT, &statement, err));
+    sqlite3_bind_int(statement, 1, n_passages);
+    sqlite3_bind_int(statement, 2, n_with_terms);
+    sqlite3_bind_int64(statement, 3, n_terms);
+    return store_run(connection, statement, err);
+}
+
+static rrk_status write_content(store_connection *connection, store_statement_id how, int64_t row,
+                                const rrk_passage *passage, rrk_error *err)
+{
+    sqlite3_stmt *statement;
+    RRK_TRY(store_statement(connection, how, &statement, err));
+    sqlite3_bind_int64(statement, 1, row);
+    store_bind_text(statement, 2, passage->title);
+    store_bind_text(statement, 3, passage->text);
+    store_bind_text(statement, 4, passage->metadata);
+    return store_run(connection, statement, err);
+}
+
+static rrk_status next_row(store_connection *connection, int64_t *row, rrk_error *err)
+{
+    sqlite3_stmt *statement;
+    RRK_TRY(store_statement(connection, STORE_SQL_NEXT_ROW, &statement, err));
+    bool has_row;
+    RRK_TRY(store_step(connection, statement, &has_row, err));
+    *row = sqlite3_column_int64(statement, 0);
+    sqlite3_reset(statement);
+    return RRK_OK;
+}
+
+static rrk_status add(store_connection *connection, const rrk_passage *passage, rrk_error *err)
+{
+    int64_t row, n_terms;
+    RRK_TRY(next_row(connection, &row, err));
+    RRK_TRY(change_index(connection, STORE_SQL_INDEX, row, passage->title, passage->text, &n_terms, err));
+    sqlite3_stmt *statement;
+    RRK_TRY(store_statement(connection, STORE_SQL_ADD_PASSAGE, &statement, err));
+    sqlite3_bind_int64(statement, 1, row);
+    store_bind_text(statement, 2, passage->id);
+    sqlite3_bind_int64(statement, 3, n_terms);
+    RRK_TRY(store_run(connection, statement, err));
+    RRK_TRY(write_content(connection, STORE_SQL_ADD_CONTENT, row, passage, err));
+    return change_totals(connection, 1, n_terms > 0, n_terms, err);
+}
+
+static rrk_status drop_vector(store_connection *connection, int64_t row, rrk_error *err)
+{
+    sqlite3_stmt *statement;
+    RRK_TRY(store_statement(connection, STORE_SQL_DROP_VECTOR, &statement, err));
+    sqlite3_bind_int64(statement, 1, row);
+    RRK_TRY(store_run(connection, statement, err));
+    if (sqlite3_changes(connection->db) == 0)
+        return RRK_OK;
+    RRK_TRY(store_statement(connection, STORE_SQL_VECTOR_DROPPED, &statement, err));
+    return store_run(connection, statement, err);
+}
+
+static rrk_status set_terms(store_connection *connection, int64_t row, int64_t n_terms, rrk_error *err)
+{
+    sqlite3_stmt *statement;
+    RRK_TRY(store_statement(connection, STORE_SQL_SET_TERMS, &statement, err));
+    sqlite3_bind_int64(statement, 1, row);
+    sqlite3_bind_int64(statement, 2, n_terms);
+    return store_run(connection, statement, err);
+}
+
+/* "old" is a row of STORE_SQL_READ: the index can only forget a text that it is shown again. */
+static rrk_status replace(store_connection *connection, int64_t row, int64_t old_terms, sqlite3_stmt *old,
+                          const rrk_passage *passage, rrk_error *err)
+{
+    int64_t n_terms, n_forgotten;
+    RRK_TRY(change_index(connection, STORE_SQL_UNINDEX, row, store_column_text(old, 1), store_column_text(old, 2),
+                         &n_forgotten, err));
+    sqlite3_reset(old);
+    RRK_TRY(change_index(connection, STORE_SQL_INDEX, row, passage->title, passage->text, &n_terms, err));
+    RRK_TRY(set_terms(connection, row, n_terms, err));
+    RRK_TRY(write_content(connection, STORE_SQL_SET_CONTENT, row, passage, err));
+    RRK_TRY(drop_vector(connection, row, err));
+    return change_totals(connection, 0, (n_terms > 0) - (old_terms > 0), n_terms - old_terms, err);
+}
+
+rrk_status store_put_passage(store_connection *connection, const rrk_passage *passage, store_put_outcome *outcome,
+                             rrk_error *err)
+{
+    bool has_row;
+    RRK_AUTO(store_reset_ptr) sqlite3_stmt *find = NULL;
+    RRK_TRY(store_statement(connection, STORE_SQL_FIND, &find, err));
+    store_bind_text(find, 1, passage->id);
+    RRK_TRY(store_step(connection, find, &has_row, err));
+    *outcome = STORE_ADDED;
+    if (!has_row)
+        return add(connection, passage, err);
+    int64_t row = sqlite3_column_int64(find, 0);
+    int64_t n_terms = sqlite3_column_int64(find, 1);
+    RRK_AUTO(store_reset_ptr) sqlite3_stmt *old = NULL;
+    RRK_TRY(store_statement(connection, STORE_SQL_READ, &old, err));
+    sqlite3_bind_int64(old, 1, row);
+    RRK_TRY(store_step(connection, old, &has_row, err));
+    bool same = has_row && base_text_equals(store_column_text(old, 1), passage->title) &&
+                base_text_equals(store_column_text(old, 2), passage->text) &&
+                base_text_equals(store_column_text(old, 3), passage->metadata);
+    *outcome = same ? STORE_UNCHANGED : STORE_UPDATED;
+    return same ? RRK_OK : replace(connection, row, n_terms, old, passage, err);
 }
 
 rrk_status rrk_store_put(rrk_store *store, const rrk_passage *passages, size_t n_passages, rrk_error *err)
 {
     base_error_clear(err);
-    if (!store || (!passages && n_passages))
-        return base_fail(err, RRK_E_INVALID, 0, "%s is NULL", !store ? "store" : "passages");
-    RRK_TRY(base_owner_check(&store->owner, "store", err));
-    for (size_t i = 0; i < n_passages; i++)
+    if (!passages && n_passages)
+        return base_fail(err, RRK_E_INVALID, 0, "passages is NULL");
+    RRK_AUTO(store_end) store_lease lease;
+    RRK_TRY(store_begin_write(&lease, store, err));
+    for (size_t i = 0; i < n_passages; i++) {
+        store_put_outcome outcome;
         RRK_TRY(store_check_passage(store, &passages[i], err));
-    store_connection *c;
-    RRK_TRY(store_write_begin(store, &c, err));
-    rrk_status status = RRK_OK;
-    for (size_t i = 0; status == RRK_OK && i < n_passages; i++) {
-        store_change change;
-        status = store_put_one(c, &passages[i], &change, err);
+        RRK_TRY(store_put_passage(lease.connection, &passages[i], &outcome, err));
     }
-    return store_write_end(store, c, status, err);
-}
-
-/* --- reading --- */
-
-rrk_status rrk_store_find(rrk_store *store, rrk_text id, int64_t *row, rrk_error *err)
-{
-    base_error_clear(err);
-    if (!store || !row)
-        return base_fail(err, RRK_E_INVALID, 0, "%s is NULL", !store ? "store" : "row");
-    RRK_TRY(base_text_check(id, "the id", err));
-    store_connection *c;
-    RRK_TRY(store_lease(store, &c, err));
-    sqlite3_stmt *statement = NULL;
-    bool there = false;
-    rrk_status status = store_statement(c, STORE_SQL_FIND, &statement, err);
-    if (status == RRK_OK) {
-        store_bind_text(statement, 1, id);
-        status = store_step(c, statement, &there, err);
-    }
-    if (there)
-        *row = sqlite3_column_int64(statement, 0);
-    else if (status == RRK_OK)
-        status = base_fail(err, RRK_E_NOTFOUND, 0, "store '%s' has no passage '%.*s'", store->path,
-                           (int)base_utf8_cut(id.data, id.len, MAX_NAMED_ID), id.data ? id.data : "");
-    store_give_back(store, c);
-    return status;
-}
-
-const rrk_passage *rrk_passage_list_items(const rrk_passage_list *list, size_t *n_items)
-{
-    if (n_items)
-        *n_items = list ? list->n : 0;
-    return list ? list->items : NULL;
-}
-
-void rrk_passage_list_free(rrk_passage_list *list)
-{
-    if (!list)
-        return;
-    for (size_t i = 0; list->memory && i < list->n; i++)
-        base_free(list->memory[i]);
-    base_free(list->memory);
-    base_free(list->items);
-    base_free(list);
-}
-
-static void free_list_ptr(rrk_passage_list **list)
-{
-    rrk_passage_list_free(*list);
-}
-
-/* Copies the four texts of a row into one block. */
-static rrk_status copy_row(sqlite3_stmt *statement, rrk_passage *passage, char **memory, rrk_error *err)
-{
-    rrk_text *const texts[] = {&passage->id, &passage->title, &passage->text, &passage->metadata};
-    size_t bytes = 0;
-    for (int i = 0; i < 4; i++)
-        bytes += (size_t)sqlite3_column_bytes(statement, i);
-    char *at = *memory = base_alloc(bytes, 1);
-    if (!at)
-        return base_fail_nomem(err, bytes);
-    for (int i = 0; i < 4; i++) {
-        rrk_text from = store_column_text(statement, i);
-        if (from.len)
-            memcpy(at, from.data, from.len);
-        *texts[i] = (rrk_text){at, from.len};
-        at += from.len;
-    }
-    return RRK_OK;
-}
-
-static rrk_status read_row(store_connection *c, int64_t row, rrk_passage *passage, char **memory, rrk_error *err)
-{
-    sqlite3_stmt *statement;
-    RRK_TRY(store_statement(c, STORE_SQL_READ, &statement, err));
-    sqlite3_bind_int64(statement, 1, row);
-    bool there;
-    RRK_TRY(store_step(c, statement, &there, err));
-    if (!there)
-        return base_fail(err, RRK_E_NOTFOUND, 0, "store '%s' has no row %lld", c->path, (long long)row);
-    rrk_status status = copy_row(statement, passage, memory, err);
-    sqlite3_reset(statement);
-    return status;
-}
-
-static rrk_status read_rows(store_connection *c, const int64_t *rows, rrk_passage_list *list, rrk_error *err)
-{
-    RRK_TRY(store_run(c, STORE_SQL_BEGIN_READ, err));
-    rrk_status status = RRK_OK;
-    for (size_t i = 0; status == RRK_OK && i < list->n; i++)
-        status = read_row(c, rows[i], &list->items[i], &list->memory[i], err);
-    return store_end(c, status, err);
-}
-
-rrk_status rrk_store_fetch(rrk_store *store, const int64_t *rows, size_t n_rows, rrk_passage_list **out, rrk_error *err)
-{
-    base_error_clear(err);
-    if (!store || !out || (!rows && n_rows))
-        return base_fail(err, RRK_E_INVALID, 0, "%s is NULL", !store ? "store" : !out ? "out" : "rows");
-    *out = NULL;
-    rrk_passage_list *list RRK_AUTO(free_list_ptr) = base_calloc(1, sizeof *list);
-    if (!list)
-        return base_fail_nomem(err, sizeof *list);
-    list->items = base_calloc(n_rows, sizeof *list->items);
-    list->memory = base_calloc(n_rows, sizeof *list->memory);
-    if (!list->items || !list->memory)
-        return base_fail_nomem(err, n_rows * sizeof *list->items);
-    list->n = n_rows;
-    store_connection *c;
-    RRK_TRY(store_lease(store, &c, err));
-    rrk_status status = read_rows(c, rows, list, err);
-    store_give_back(store, c);
-    RRK_TRY(status);
-    *out = RRK_STEAL(list);
-    return RRK_OK;
+    return store_commit(&lease, err);
 }

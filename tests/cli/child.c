@@ -19,7 +19,7 @@ static const char *binary(void)
     return path;
 }
 
-static void become(const char *const *arguments, int in, int out, int err)
+static void become(const char *path, const char *const *arguments, int in, int out, int err)
 {
     char *copies[MAX_ARGUMENTS] = {strdup("rrk")};
     for (size_t i = 0; arguments[i] && i + 2 < MAX_ARGUMENTS; i++)
@@ -29,7 +29,7 @@ static void become(const char *const *arguments, int in, int out, int err)
         dup2(out, STDOUT_FILENO);
     if (err >= 0)
         dup2(err, STDERR_FILENO);
-    execv(binary(), copies);
+    execv(path, copies);
     _exit(127);
 }
 
@@ -56,10 +56,11 @@ void child_run(child *result, const char *input, const char *const *arguments)
 {
     FILE *in = scratch_with(input), *out = scratch_with(NULL), *err = scratch_with(NULL);
     int status;
+    const char *path = binary(); /* before the fork: a failed assertion in the child would hang the test */
     pid_t pid = fork();
     cr_assert(pid >= 0);
     if (pid == 0)
-        become(arguments, fileno(in), fileno(out), fileno(err));
+        become(path, arguments, fileno(in), fileno(out), fileno(err));
     cr_assert_eq(waitpid(pid, &status, 0), pid);
     result->code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     fclose(in);
@@ -71,11 +72,12 @@ pid_t child_start(const char *const *arguments, int *input)
 {
     int ends[2];
     cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
+    const char *path = binary(); /* before the fork: a failed assertion in the child would hang the test */
     pid_t pid = fork();
     cr_assert(pid >= 0);
     if (pid == 0) {
         int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-        become(arguments, ends[0], null, null);
+        become(path, arguments, ends[0], null, null);
     }
     close(ends[0]);
     *input = ends[1];

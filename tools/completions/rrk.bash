@@ -50,6 +50,10 @@ _rrk()
     rerank:--max-query-tokens) :; return ;;
     rerank:--long) COMPREPLY=($(compgen -W "truncate chunk" -- "$current")); return ;;
     rerank:--timeout) :; return ;;
+    eval:--measures | eval:-m) :; return ;;
+    eval:--level | eval:-l) :; return ;;
+    eval:--permutations) :; return ;;
+    eval:--seed) :; return ;;
     info:--threads | info:-t) :; return ;;
     esac
     case $verb in
@@ -58,7 +62,7 @@ _rrk()
     retrieve) words="--store --queries --top-k --retriever --model --threads --k1 --b --output --tag --qrels --drop-self --help" ;;
     search) words="--store --strategy --retriever --model --threads --results --candidates --long --timeout --compare --json --help" ;;
     rerank) words="--strategy --model --threads --candidates --store --run --queries --output --tag --top-n --max-passage-tokens --max-query-tokens --long --timeout --provenance --json --help" ;;
-    eval) words="--help" ;;
+    eval) words="--measures --per-query --complete --level --drop-self --sets --compare --permutations --seed --json --help" ;;
     info) words="--threads --json --help" ;;
     *) return ;;
     esac

@@ -1,4 +1,5 @@
 /* The error model: see error.h. Also the one table that maps statuses to names and to HTTP. */
+#define BASE_ERROR_IMPLEMENTATION
 #include "base/error.h"
 #include "base/utf8.h"
 
@@ -51,9 +52,13 @@ static void tidy_message(char *message)
 {
     size_t len = base_utf8_cut(message, strlen(message), RRK_ERROR_MESSAGE_SIZE - 1);
     message[len] = '\0';
-    for (char *c = message; *c; c++) {
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            *c = ' ';
+    for (size_t pos = 0; pos < len;) {
+        size_t here = pos;
+        uint32_t c = base_utf8_next(message, len, &pos);
+        if (c < 0x20 || c == 0x7f)
+            message[here] = ' ';
+        else if (c == BASE_UTF8_BAD)
+            message[here] = '?';
     }
 }
 

@@ -23,4 +23,11 @@ rrk_status base_fail_nomem(rrk_error *err, size_t bytes);
 /* RRK_E_NOTFOUND for ENOENT, RRK_E_IO otherwise: "cannot <what> '<path>': <strerror>". */
 rrk_status base_fail_errno(rrk_error *err, int error_number, const char *what, const char *path);
 
+/* The analyzer sees one file at a time and would follow paths on which a failure is RRK_OK: tell it what comes back. */
+#if defined(__clang_analyzer__) && !defined(BASE_ERROR_IMPLEMENTATION)
+#define base_fail(err, status, detail, ...) ((void)(err), (status))
+#define base_fail_nomem(err, bytes) ((void)(err), RRK_E_NOMEM)
+#define base_fail_errno(err, error_number, what, path) ((void)(err), (void)(error_number), RRK_E_IO)
+#endif
+
 #endif

@@ -16,7 +16,8 @@ struct base_lines {
     char *chunk; /* [READ_CHUNK] */
     size_t at;
     size_t len;
-    base_buf line;
+    base_buf line; /* room for the limit and a '\r' that does not count */
+    size_t limit;
     uint64_t number;
     uint64_t bytes;
     uint64_t total;
@@ -28,7 +29,8 @@ rrk_status base_lines_open(base_lines **out, const char *path, size_t max_line_b
     base_lines *lines RRK_AUTO(base_lines_close_ptr) = base_calloc(1, sizeof *lines);
     if (!lines)
         return base_fail_nomem(err, sizeof *lines);
-    lines->line.max = max_line_bytes;
+    lines->limit = RRK_MIN(max_line_bytes, SIZE_MAX - 1);
+    lines->line.max = lines->limit + 1;
     lines->name = base_strdup(standard ? "standard input" : path);
     lines->chunk = base_alloc(READ_CHUNK, 1);
     if (!lines->name || !lines->chunk)
@@ -100,11 +102,11 @@ rrk_status base_lines_next(base_lines *lines, rrk_text *line, bool *more, rrk_er
     if (!any)
         return RRK_OK;
     lines->number++;
-    if (too_long)
-        return base_fail(err, RRK_E_INVALID, 0, "%s:%llu: a line of more than %zu bytes", lines->name,
-                         (unsigned long long)lines->number, lines->line.max);
-    if (lines->line.len > 0 && lines->line.data[lines->line.len - 1] == '\r')
+    if (!too_long && lines->line.len > 0 && lines->line.data[lines->line.len - 1] == '\r')
         lines->line.data[--lines->line.len] = '\0';
+    if (too_long || lines->line.len > lines->limit)
+        return base_fail(err, RRK_E_INVALID, 0, "%s:%llu: a line of more than %zu bytes", lines->name,
+                         (unsigned long long)lines->number, lines->limit);
     *line = (rrk_text){lines->line.data, lines->line.len};
     return RRK_OK;
 }

@@ -32,8 +32,17 @@
     })
 
 #define RRK_COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define RRK_MIN(a, b) ((a) < (b) ? (a) : (b))
-#define RRK_MAX(a, b) ((a) > (b) ? (a) : (b))
+
+/* Each argument is evaluated once; the counter keeps nested uses from shadowing each other. */
+#define RRK_MIN(a, b) RRK_PICK_(a, <, b, RRK_CONCAT(pick_a_, __COUNTER__), RRK_CONCAT(pick_b_, __COUNTER__))
+#define RRK_MAX(a, b) RRK_PICK_(a, >, b, RRK_CONCAT(pick_a_, __COUNTER__), RRK_CONCAT(pick_b_, __COUNTER__))
+#define RRK_PICK_(a, is, b, x, y) RRK_PICK__(a, is, b, x, y)
+#define RRK_PICK__(a, is, b, x, y)                                                                                     \
+    __extension__({                                                                                                    \
+        __typeof__(a) x = (a);                                                                                         \
+        __typeof__(b) y = (b);                                                                                         \
+        x is y ? x : y;                                                                                                \
+    })
 
 /* True when the product does not fit; *out is the product otherwise. */
 static inline bool base_mul_overflows(size_t a, size_t b, size_t *out)

@@ -89,7 +89,7 @@ static rrk_status read_model(reading *r, rrk_error *err)
     json_t *value;
     json_object_foreach(vocab, piece, value)
     {
-        int64_t id;
+        int64_t id = 0;
         RRK_TRY(read_id(value, piece, &id, err));
         RRK_TRY(add_piece(r, piece, id, err));
     }
@@ -108,7 +108,7 @@ static rrk_status read_added_tokens(reading *r, rrk_error *err)
         RRK_TRY(enc_json_bool(token, FILE_NAME, "special", &special, err));
         if (!special)
             return base_fail(err, RRK_E_UNSUPPORTED, 0, "%s: the added token '%s' is not special", FILE_NAME, piece);
-        int64_t id;
+        int64_t id = 0;
         RRK_TRY(read_id(json_object_get(token, "id"), piece, &id, err));
         RRK_TRY(add_piece(r, piece, id, err));
         RRK_TRY(base_map_put(r->special_pieces, rrk_text_of(piece), id, NULL, err));

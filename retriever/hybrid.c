@@ -56,7 +56,8 @@ static rrk_status retrieve(rrk_retriever *retriever, rrk_text query, rrk_candida
     RRK_TRY(ret_dense.retrieve(retriever, query, list + n_bm25, &n_dense, err));
     add_ranks(list, n_bm25, retriever->options.rrf_k);
     add_ranks(list + n_bm25, n_dense, retriever->options.rrf_k);
-    *n = RRK_MIN(*n, merge(list, n_bm25 + n_dense));
+    size_t n_fused = merge(list, n_bm25 + n_dense);
+    *n = RRK_MIN(*n, n_fused);
     if (*n)
         memcpy(out, list, *n * sizeof *out);
     return RRK_OK;

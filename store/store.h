@@ -12,6 +12,9 @@ typedef struct store_bm25_options {
     double b;
 } store_bm25_options;
 
+/* Distinct terms of a query; those after them are passed over. */
+#define STORE_MAX_QUERY_TERMS 2048
+
 /*
  * The best passages by Lucene's BM25, best first, equal scores by external id ascending (bytewise). *n is the capacity
  * going in and the count coming out. A query without index terms finds nothing.

@@ -10,7 +10,7 @@
 
 #include <rrk/encoder.h>
 #include <rrk/error.h>
-/* eval.h joins here */
+#include <rrk/eval.h>
 #include <rrk/pipeline.h>
 #include <rrk/rerank.h>
 #include <rrk/retriever.h>

@@ -132,7 +132,7 @@ Test(retriever, hybrid_adds_up_reciprocal_ranks)
             want += r < n_b && b[r].row == h[i].row ? 1.0 / (double)(60 + r + 1) : 0;
             want += r < n_d && d[r].row == h[i].row ? 1.0 / (double)(60 + r + 1) : 0;
         }
-        cr_assert_float_eq(h[i].score, want, 1e-12);
+        cr_assert_float_eq(h[i].score, want, 1e-12, "place %zu: %.17g, want %.17g; bm25 %zu", i, h[i].score, want, n_b);
         cr_assert(i == 0 || h[i].score <= h[i - 1].score);
     }
     cr_assert_eq(ask(hybrid, "w1 w2", h, 1), 1);

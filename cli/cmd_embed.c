@@ -1,0 +1,57 @@
+/* rrk embed: a vector for every passage of a store that has none, so that dense and hybrid retrieval can find it. */
+#include "cli/cli.h"
+
+typedef struct embed_values {
+    const char *store;
+    const char *model;
+    size_t threads;
+    bool replace;
+} embed_values;
+
+#define AT(field) offsetof(embed_values, field)
+static const cli_option options[] = {
+    CLI_NEEDED_ROW("store", 's', AT(store), "FILE", "the store"),
+    CLI_NEEDED_ROW("model", 'm', AT(model), "DIR", "an embedding model in Hugging Face's layout"),
+    CLI_COUNT_ROW("threads", 't', AT(threads), "worker threads (0: one a processor)", 0, RRK_ENCODER_MAX_THREADS),
+    CLI_FLAG_ROW("replace", 0, AT(replace), "drop the vectors of another model"),
+};
+static const cli_verb verb = {
+    "embed",
+    "--store FILE --model DIR [OPTION...]",
+    "Gives every passage that has none a vector. An interrupted run goes on where it stopped when it is started again.",
+    options,
+    RRK_COUNT(options),
+};
+
+static int on_progress(const rrk_embed_stats *stats, void *ctx)
+{
+    cli_progress_show(ctx, stats->n_embedded, stats->n_embedded, stats->n_total);
+    return cli_interrupted();
+}
+
+int cli_embed(int argc, char **argv)
+{
+    embed_values values = {0};
+    rrk_store *store RRK_AUTO(cli_close_store) = NULL;
+    rrk_encoder *encoder RRK_AUTO(cli_close_encoder) = NULL;
+    rrk_embed_stats stats = {.size = sizeof stats};
+    cli_progress progress;
+    rrk_error err = {0};
+    char count[CLI_NUMBER_SIZE];
+    int first;
+    int code = cli_parse(&verb, argc, argv, &values, &first);
+    if (code != CLI_GO_ON)
+        return code;
+    if (first < argc)
+        return cli_usage_error(&verb, "unexpected operand '%s'", argv[first]);
+    if (cli_open_store(&store, values.store, RRK_STORE_READWRITE, &err) != RRK_OK ||
+        cli_open_encoder(&encoder, values.model, values.threads, &err) != RRK_OK)
+        return cli_failed(&verb, &err);
+    cli_progress_begin(&progress, verb.name, "passages");
+    rrk_status status = rrk_embed_passages(store, encoder, values.replace, on_progress, &progress, &stats, &err);
+    cli_progress_end(&progress);
+    if (status == RRK_OK || stats.n_embedded > 0)
+        printf("%s embedded in %.1f s (%.1f passages/s)\n", cli_format_count(count, stats.n_embedded), stats.elapsed_s,
+               stats.elapsed_s > 0 ? (double)stats.n_embedded / stats.elapsed_s : 0.0);
+    return status == RRK_OK ? CLI_DONE : cli_failed(&verb, &err);
+}

@@ -1,0 +1,107 @@
+/* rrk info: what this rrk is, what a model folder holds, what a store holds. */
+#include "cli/cli.h"
+
+#include <jansson.h>
+#include <sys/stat.h>
+
+typedef struct info_values {
+    bool json;
+    size_t threads;
+} info_values;
+
+static const cli_option options[] = {
+    CLI_COUNT_ROW("threads", 't', offsetof(info_values, threads), "worker threads a model is opened with", 0,
+                  RRK_ENCODER_MAX_THREADS),
+    CLI_FLAG_ROW("json", 0, offsetof(info_values, json), "print one JSON object"),
+};
+static const cli_verb verb = {
+    "info",
+    "[OPTION...] [MODEL_DIR|STORE]",
+    "Describes a model folder or a store; without an operand, rrk itself and the machine as rrk sees it.",
+    options,
+    RRK_COUNT(options),
+};
+
+static void print_scalar(const char *key, const json_t *value)
+{
+    char count[CLI_NUMBER_SIZE];
+    if (!json_is_integer(value))
+        printf("%-16s %s\n", key, json_string_value(value));
+    else if (strcmp(key, "file_bytes") == 0)
+        printf("%-16s %s\n", "file", cli_format_bytes(count, (uint64_t)json_integer_value(value)));
+    else
+        printf("%-16s %s\n", key, cli_format_count(count, (uint64_t)json_integer_value(value)));
+}
+
+/* Takes the object. People get its members as lines. */
+static rrk_status print(json_t *json, bool as_json, rrk_error *err)
+{
+    const char *key;
+    json_t *value;
+    if (!json)
+        return base_fail(err, RRK_E_NOMEM, 0, "the description does not fit into memory");
+    if (as_json) {
+        json_dumpf(json, stdout, JSON_INDENT(2));
+        putchar('\n');
+    } else {
+        json_object_foreach(json, key, value) print_scalar(key, value);
+    }
+    json_decref(json);
+    return RRK_OK;
+}
+
+static rrk_status show_self(const info_values *values, rrk_error *err)
+{
+    return print(json_pack("{s:s, s:i, s:s}", "version", rrk_version_string(), "processors", rrk_processor_count(),
+                           "strategies", "bm25 embedding cross"),
+                 values->json, err);
+}
+
+static rrk_status show_model(const char *path, const info_values *values, rrk_error *err)
+{
+    rrk_encoder *encoder RRK_AUTO(cli_close_encoder) = NULL;
+    rrk_encoder_info info = {.size = sizeof info};
+    RRK_TRY(cli_open_encoder(&encoder, path, values->threads, err));
+    RRK_TRY(rrk_encoder_get_info(encoder, &info, err));
+    return print(json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:i}", "model", info.name, "architecture",
+                           info.architecture, "head", info.head == RRK_HEAD_CROSS ? "cross" : "embedding", "layers",
+                           (json_int_t)info.n_layers, "width", (json_int_t)info.d_model, "vocabulary",
+                           (json_int_t)info.n_vocab, "parameters", (json_int_t)info.n_parameters, "max_tokens",
+                           (json_int_t)info.max_tokens, "compute", info.compute, "threads", info.n_threads),
+                 values->json, err);
+}
+
+static rrk_status show_store(const char *path, const info_values *values, rrk_error *err)
+{
+    rrk_store *store RRK_AUTO(cli_close_store) = NULL;
+    rrk_store_info info = {.size = sizeof info};
+    RRK_TRY(cli_open_store(&store, path, RRK_STORE_READONLY, err));
+    RRK_TRY(rrk_store_get_info(store, &info, err));
+    return print(json_pack("{s:s, s:I, s:I, s:I, s:I, s:s, s:I, s:I}", "store", path, "passages",
+                           (json_int_t)info.n_passages, "terms", (json_int_t)info.n_terms, "vectors",
+                           (json_int_t)info.n_vectors, "vector_width", (json_int_t)info.vector_dim, "vector_model",
+                           info.vector_model, "schema", (json_int_t)info.schema_version, "file_bytes",
+                           (json_int_t)info.file_bytes),
+                 values->json, err);
+}
+
+int cli_info(int argc, char **argv)
+{
+    info_values values = {0};
+    struct stat status;
+    rrk_error err = {0};
+    rrk_status shown;
+    int first;
+    int code = cli_parse(&verb, argc, argv, &values, &first);
+    if (code != CLI_GO_ON)
+        return code;
+    if (argc - first > 1)
+        return cli_usage_error(&verb, "more than one operand given");
+    if (first == argc)
+        shown = show_self(&values, &err);
+    else if (stat(argv[first], &status) == 0 && S_ISDIR(status.st_mode))
+        shown = show_model(argv[first], &values, &err);
+    else
+        shown = show_store(argv[first], &values, &err);
+    return shown == RRK_OK ? CLI_DONE : cli_failed(&verb, &err);
+}

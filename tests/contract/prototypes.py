@@ -1,0 +1,15 @@
+"""The public prototypes as the headers state them."""
+import pathlib
+import re
+
+PROTOTYPE = re.compile(r"RRK_API\s+[^;(]*?\b(rrk_\w+)\s*\(([^;]*)\)\s*;")
+
+
+def read(include):
+    """{function: its parameters as one line} over every header of the folder include."""
+    found = {}
+    for header in sorted(pathlib.Path(include).glob("rrk/*.h")):
+        text = re.sub(r"/\*.*?\*/", " ", header.read_text(encoding="utf-8"), flags=re.S)
+        for match in PROTOTYPE.finditer(text):
+            found[match.group(1)] = " ".join(match.group(2).split())
+    return found

@@ -69,11 +69,12 @@ def main():
     is_class = {c: reference_class(chr(c)) for c in CODE_POINTS}
     differ = [c for c in CODE_POINTS if is_class[c] != unicode_class(chr(c))]
     plain = {c for c in CODE_POINTS if is_class[c] == "PLAIN"}
-    whole = [c for c in CODE_POINTS if ucd.normalize("NFD", chr(c)) != chr(c) and STRIP.normalize_str(chr(c)) == chr(c)]
+    composed = {c for c in CODE_POINTS if ucd.normalize("NFD", chr(c)) != chr(c)}
+    whole = {c for c in composed if STRIP.normalize_str(chr(c)) == chr(c)}
     unordered = [c for c in CODE_POINTS if ucd.combining(chr(c)) and not reorders(chr(c))]
     known_order = {c for c in CODE_POINTS if ucd.combining(chr(c))} - set(unordered)
-    print("/*\n * Where the reference tokenizer's Unicode differs from current Unicode, so that token ids depend on no library's"
-          "\n * version: see wordpiece_unicode.c. Written by tools/wordpiece_ranges.py from tokenizers "
+    print("/*\n * Where the reference tokenizer's Unicode differs from current Unicode, so that token ids depend on no "
+          "library's\n * version: see wordpiece_unicode.c. Written by tools/wordpiece_ranges.py from tokenizers "
           f"{tokenizers.__version__} and Unicode {ucd.unidata_version}.\n */")
     print("#ifndef RRK_ENCODER_WORDPIECE_RANGES_H\n#define RRK_ENCODER_WORDPIECE_RANGES_H\n\n#include <stdint.h>\n")
     print("typedef struct code_range {\n    uint32_t first, last;\n} code_range;")
@@ -85,8 +86,8 @@ def main():
     print("};")
     table("PLAIN", "Marks, punctuation and format characters that are newer than the reference's categories.",
           ranges([c for c in differ if is_class[c] == "PLAIN"], plain))
-    table("WHOLE", "Characters that are newer than the reference's decompositions.", ranges(whole, plain - {
-        c for c in CODE_POINTS if ucd.normalize("NFD", chr(c)) != chr(c) and c not in whole}))
+    table("WHOLE", "Characters that are newer than the reference's decompositions.",
+          ranges(whole, plain - (composed - whole)))
     table("UNORDERED", "Marks that are newer than the reference's combining classes.",
           ranges(unordered, set(CODE_POINTS) - known_order))
     print("\n/* Capitals of Unicode 15 and later, which an older libunistring does not know. */\n"

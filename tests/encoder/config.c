@@ -171,6 +171,7 @@ Test(config, takes_every_number_at_its_limits_and_none_beyond)
         for (int end = 0; end < 2; end++) {
             put_number(&f, i, good[end]);
             enc_config c RRK_AUTO(enc_config_free) = read_good(&f);
+            cr_assert_eq(c.head, RRK_HEAD_EMBEDDING);
             put_number(&f, i, bad[end]);
             expect_failure(&f, RRK_E_FORMAT, LIMITS[i].key);
         }

@@ -269,3 +269,18 @@ Test(import, killed_leaves_whole_batches_and_can_be_done_again)
     cr_assert_eq(scratch_info(&s).n_passages, N);
     scratch_close(&s);
 }
+
+Test(import, a_batch_has_1_to_1048576_passages)
+{
+    scratch s = scratch_open();
+    const char *path = scratch_file(&s, "c.tsv", "1\tx\n", 4);
+    rrk_import_options options;
+    rrk_import_options_init(&options);
+    options.batch_passages = 0;
+    cr_assert_eq(rrk_store_import(s.store, path, &options, NULL, &s.err), RRK_E_INVALID);
+    options.batch_passages = (1u << 20) + 1;
+    cr_assert_eq(rrk_store_import(s.store, path, &options, NULL, &s.err), RRK_E_INVALID);
+    options.batch_passages = 1u << 20;
+    cr_assert_eq(rrk_store_import(s.store, path, &options, NULL, &s.err), RRK_OK, "%s", s.err.message);
+    scratch_close(&s);
+}

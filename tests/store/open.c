@@ -161,3 +161,15 @@ Test(open, names_null_arguments)
     cr_assert_not_null(strstr(err.message, "store"));
     rrk_store_close(NULL);
 }
+
+Test(open, the_largest_passage_limit_is_half_a_gibibyte)
+{
+    scratch s = scratch_folder();
+    rrk_store_options options;
+    rrk_store_options_init(&options);
+    options.max_passage_bytes = ((size_t)512 << 20) + 1;
+    cr_assert_eq(rrk_store_open(&s.store, s.path, &options, &s.err), RRK_E_INVALID);
+    options.max_passage_bytes = (size_t)512 << 20;
+    cr_assert_eq(rrk_store_open(&s.store, s.path, &options, &s.err), RRK_OK);
+    scratch_close(&s);
+}

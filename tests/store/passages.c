@@ -209,3 +209,18 @@ Test(passages, readers_see_whole_transactions_while_one_writes)
     cr_assert_null(failed);
     scratch_close(&s);
 }
+
+Test(vectors, names_and_dimensions_have_limits)
+{
+    scratch s = scratch_open();
+    char name[257];
+    memset(name, 'm', sizeof name);
+    name[256] = '\0';
+    cr_assert_eq(store_vectors_begin(s.store, name, 1, false, &s.err), RRK_E_INVALID);
+    name[255] = '\0';
+    cr_assert_eq(store_vectors_begin(s.store, name, 1, false, &s.err), RRK_OK);
+    cr_assert_eq(store_vectors_begin(s.store, "m", 0, false, &s.err), RRK_E_INVALID);
+    cr_assert_eq(store_vectors_begin(s.store, "m", 65536, false, &s.err), RRK_OK);
+    cr_assert_eq(store_vectors_begin(s.store, "m", 65537, false, &s.err), RRK_E_INVALID);
+    scratch_close(&s);
+}

@@ -105,7 +105,7 @@ rrk_status rrk_store_fetch(rrk_store *store, const int64_t *rows, size_t n_rows,
     RRK_AUTO(free_list_ptr) rrk_passage_list *list = base_calloc(1, sizeof *list);
     if (!list)
         return base_fail_nomem(err, sizeof *list);
-    list->items = base_calloc(RRK_MAX(n_rows, 1), sizeof *list->items);
+    list->items = base_calloc(RRK_MAX(n_rows, (size_t)1), sizeof *list->items);
     if (!list->items)
         return base_fail_nomem(err, n_rows);
     for (; list->n < n_rows; list->n++)

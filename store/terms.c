@@ -16,7 +16,7 @@ static rrk_status add_term(collector *c, const char *term, size_t len, size_t st
 {
     store_terms *terms = c->terms;
     if (terms->len == c->cap) {
-        size_t cap = RRK_MAX(c->cap * 2, 16);
+        size_t cap = RRK_MAX(c->cap * 2, (size_t)16);
         store_term *items = base_realloc(terms->items, cap, sizeof *items);
         if (!items)
             return base_fail_nomem(c->err, cap * sizeof *items);

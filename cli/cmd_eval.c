@@ -2,11 +2,13 @@
 #include "cli/cli.h"
 
 #include "base/alloc.h"
+#include "eval/compare.h"
+#include "eval/report.h"
 
 #include <jansson.h>
 #include <stdlib.h>
 
-enum { MAX_RUNS = 64 };
+enum { MAX_RUNS = 64, DEFAULT_PERMUTATIONS = 100000 };
 
 typedef struct eval_values {
     const char *measures;
@@ -52,7 +54,7 @@ typedef struct row {
 typedef struct report {
     const eval_values *values;
     char *measure_text; /* cut in place; owned */
-    const char *measures[RRK_EVAL_MAX_MEASURES];
+    const char *measures[RRK_EVAL_MAX_METRICS];
     size_t n_measures;
     row rows[MAX_RUNS];
     size_t n_rows;
@@ -90,8 +92,8 @@ static rrk_status split_measures(report *r, rrk_error *err)
         return base_fail(err, RRK_E_NOMEM, 0, "out of memory");
     char *rest = r->measure_text, *word;
     while ((word = strsep(&rest, ",")) != NULL) {
-        if (r->n_measures == RRK_EVAL_MAX_MEASURES)
-            return base_fail(err, RRK_E_INVALID, 0, "at most %d measures can be asked for", RRK_EVAL_MAX_MEASURES);
+        if (r->n_measures == RRK_EVAL_MAX_METRICS)
+            return base_fail(err, RRK_E_INVALID, 0, "at most %d measures can be asked for", RRK_EVAL_MAX_METRICS);
         r->measures[r->n_measures++] = word;
     }
     return RRK_OK;
@@ -100,8 +102,8 @@ static rrk_status split_measures(report *r, rrk_error *err)
 static rrk_status add_row(report *r, const char *name, const rrk_qrels *qrels, const char *run_path, rrk_error *err)
 {
     rrk_run *run RRK_AUTO(free_run) = NULL;
-    rrk_eval_options o;
-    rrk_eval_options_init(&o);
+    rrk_evaluate_options o;
+    rrk_evaluate_options_init(&o);
     o.relevance_level = (int)r->values->level;
     o.complete = r->values->complete;
     o.drop_self = r->values->drop_self;
@@ -142,83 +144,69 @@ static rrk_status read_set(report *r, const char *operand, rrk_error *err)
 
 static bool is_count(const rrk_evaluation *e, size_t measure)
 {
-    return strncmp(rrk_evaluation_measure(e, measure), "num_", 4) == 0;
-}
-
-static void print_line(const rrk_evaluation *e, size_t measure, const char *query, double value)
-{
-    if (is_count(e, measure))
-        printf("%-22s\t%s\t%.0f\n", rrk_evaluation_measure(e, measure), query, value);
-    else
-        printf("%-22s\t%s\t%.4f\n", rrk_evaluation_measure(e, measure), query, value);
-}
-
-static void print_trec(const rrk_evaluation *e, bool per_query)
-{
-    for (size_t q = 0; per_query && q < rrk_evaluation_n_queries(e); q++) {
-        for (size_t m = 0; m < rrk_evaluation_n_measures(e); m++)
-            print_line(e, m, rrk_evaluation_query(e, q), rrk_evaluation_value(e, q, m));
-    }
-    for (size_t m = 0; m < rrk_evaluation_n_measures(e); m++)
-        print_line(e, m, "all", rrk_evaluation_mean(e, m));
-}
-
-static void print_cells(const rrk_evaluation *shape, const double *values)
-{
-    for (size_t m = 0; m < rrk_evaluation_n_measures(shape); m++) {
-        int width = (int)strlen(rrk_evaluation_measure(shape, m));
-        printf("  %*.*f", RRK_MAX(width, 8), is_count(shape, m) ? 0 : 4, values[m]);
-    }
-    putchar('\n');
+    return strncmp(rrk_evaluation_metric(e, measure), "num_", 4) == 0;
 }
 
 static void print_table(const report *r)
 {
-    int width = 4;
-    const rrk_evaluation *shape = r->rows[0].evaluation;
-    double mean[RRK_EVAL_MAX_MEASURES] = {0}, values[RRK_EVAL_MAX_MEASURES];
+    eval_report_row rows[MAX_RUNS];
     for (size_t i = 0; i < r->n_rows; i++)
-        width = RRK_MAX(width, (int)strlen(r->rows[i].name));
-    printf("%-*s", width, "");
-    for (size_t m = 0; m < r->n_measures; m++)
-        printf("  %8s", rrk_evaluation_measure(shape, m));
-    putchar('\n');
-    for (size_t i = 0; i < r->n_rows; i++) {
-        for (size_t m = 0; m < r->n_measures; m++) {
-            values[m] = rrk_evaluation_mean(r->rows[i].evaluation, m);
-            mean[m] += values[m] / (double)r->n_rows;
-        }
-        printf("%-*s", width, r->rows[i].name);
-        print_cells(shape, values);
-    }
-    if (r->values->sets && r->n_rows > 1) {
-        printf("%-*s", width, "mean");
-        print_cells(shape, mean);
-    }
+        rows[i] = (eval_report_row){r->rows[i].name, r->rows[i].evaluation};
+    eval_report_table(stdout, rows, r->n_rows, r->n_measures, r->values->sets && r->n_rows > 1);
 }
 
 /* --- comparisons: each run with the first, corrected for how many there are --- */
 
 typedef struct comparisons {
-    rrk_comparison items[MAX_RUNS];
-    double p_t_test[MAX_RUNS]; /* corrected */
-    double p_random[MAX_RUNS];
+    eval_comparison items[MAX_RUNS];
+    double p_t[MAX_RUNS]; /* corrected */
+    double p_fisher[MAX_RUNS];
+    size_t n_queries[MAX_RUNS];
     size_t n;
 } comparisons;
+
+/* The values of the queries that both have; both are sorted by qid. */
+static size_t pair_up(const rrk_evaluation *a, const rrk_evaluation *b, size_t measure, double *of_a, double *of_b)
+{
+    size_t n = 0, i = 0, j = 0;
+    while (i < rrk_evaluation_queries(a) && j < rrk_evaluation_queries(b)) {
+        rrk_text x = rrk_evaluation_qid(a, i), y = rrk_evaluation_qid(b, j);
+        int order = memcmp(x.data, y.data, RRK_MIN(x.len, y.len));
+        order = order ? order : (x.len > y.len) - (x.len < y.len);
+        if (order == 0) {
+            of_a[n] = rrk_evaluation_value(a, measure, i);
+            of_b[n++] = rrk_evaluation_value(b, measure, j);
+        }
+        i += order <= 0;
+        j += order >= 0;
+    }
+    return n;
+}
+
+static rrk_status compare_pair(const report *r, size_t measure, size_t i, comparisons *out, rrk_error *err)
+{
+    const rrk_evaluation *a = r->rows[0].evaluation, *b = r->rows[i + 1].evaluation;
+    size_t room = rrk_evaluation_queries(a);
+    double *values RRK_AUTO(base_free_ptr) = base_alloc(2 * room, sizeof *values);
+    if (!values)
+        return base_fail(err, RRK_E_NOMEM, 0, "out of memory");
+    size_t n = out->n_queries[i] = pair_up(a, b, measure, values, values + room);
+    if (n < 2)
+        return base_fail(err, RRK_E_INVALID, 0, "'%s' and '%s' share %zu queries, a test needs two", r->rows[0].name,
+                         r->rows[i + 1].name, n);
+    RRK_TRY(eval_compare(values, values + room, n, r->values->seed, r->values->permutations, &out->items[i], err));
+    out->p_t[i] = out->items[i].p_t;
+    out->p_fisher[i] = out->items[i].p_fisher;
+    return RRK_OK;
+}
 
 static rrk_status compare_runs(const report *r, size_t measure, comparisons *out, rrk_error *err)
 {
     out->n = r->n_rows - 1;
-    for (size_t i = 0; i < out->n; i++) {
-        out->items[i] = (rrk_comparison){.size = sizeof out->items[i]};
-        RRK_TRY(rrk_compare(r->rows[0].evaluation, r->rows[i + 1].evaluation, measure, r->values->permutations,
-                            r->values->seed, &out->items[i], err));
-        out->p_t_test[i] = out->items[i].p_t_test;
-        out->p_random[i] = out->items[i].p_random;
-    }
-    rrk_holm(out->p_t_test, out->n);
-    rrk_holm(out->p_random, out->n);
-    return RRK_OK;
+    for (size_t i = 0; i < out->n; i++)
+        RRK_TRY(compare_pair(r, measure, i, out, err));
+    RRK_TRY(eval_holm(out->p_t, out->n, err));
+    return eval_holm(out->p_fisher, out->n, err);
 }
 
 static rrk_status print_comparisons(const report *r, rrk_error *err)
@@ -232,33 +220,35 @@ static rrk_status print_comparisons(const report *r, rrk_error *err)
         RRK_TRY(compare_runs(r, m, &c, err));
         for (size_t i = 0; i < c.n; i++)
             printf("%-22s  %+.4f  t-test p %.4g  randomisation p %.4g  (%zu queries)  %s\n", r->measures[m],
-                   c.items[i].difference, c.p_t_test[i], c.p_random[i], c.items[i].n_queries, r->rows[i + 1].name);
+                   c.items[i].difference, c.p_t[i], c.p_fisher[i], c.n_queries[i], r->rows[i + 1].name);
     }
     return RRK_OK;
 }
 
 /* --- for programs --- */
 
-static json_t *values_json(const rrk_evaluation *e, size_t query, bool mean)
+static json_t *values_json(const rrk_evaluation *e, size_t n_measures, size_t query, bool mean)
 {
     json_t *object = json_object();
-    for (size_t m = 0; m < rrk_evaluation_n_measures(e); m++)
-        json_object_set_new(object, rrk_evaluation_measure(e, m),
-                            json_real(mean ? rrk_evaluation_mean(e, m) : rrk_evaluation_value(e, query, m)));
+    for (size_t m = 0; m < n_measures; m++)
+        json_object_set_new(object, rrk_evaluation_metric(e, m),
+                            json_real(mean ? rrk_evaluation_mean(e, m) : rrk_evaluation_value(e, m, query)));
     return object;
 }
 
-static json_t *row_json(const row *from, bool per_query)
+static json_t *row_json(const row *from, size_t n_measures, bool per_query)
 {
-    json_t *object = json_pack("{s:s, s:I, s:o}", "run", from->name, "queries",
-                               (json_int_t)rrk_evaluation_n_queries(from->evaluation), "measures",
-                               values_json(from->evaluation, 0, true));
+    json_t *object =
+        json_pack("{s:s, s:I, s:o}", "run", from->name, "queries", (json_int_t)rrk_evaluation_queries(from->evaluation),
+                  "measures", values_json(from->evaluation, n_measures, 0, true));
     if (!per_query)
         return object;
     json_t *queries = json_object();
-    for (size_t q = 0; q < rrk_evaluation_n_queries(from->evaluation); q++)
-        json_object_set_new(queries, rrk_evaluation_query(from->evaluation, q),
-                            values_json(from->evaluation, q, false));
+    for (size_t q = 0; q < rrk_evaluation_queries(from->evaluation); q++) {
+        rrk_text qid = rrk_evaluation_qid(from->evaluation, q);
+        char *name RRK_AUTO(free_text) = base_strndup(qid.data, qid.len);
+        json_object_set_new(queries, name ? name : "", values_json(from->evaluation, n_measures, q, false));
+    }
     json_object_set_new(object, "per_query", queries);
     return object;
 }
@@ -270,10 +260,10 @@ static rrk_status comparisons_json(const report *r, json_t *out, rrk_error *err)
         RRK_TRY(compare_runs(r, m, &c, err));
         for (size_t i = 0; i < c.n; i++)
             json_array_append_new(out, json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:I}", "measure",
-                                                 rrk_evaluation_measure(r->rows[0].evaluation, m), "base",
+                                                 rrk_evaluation_metric(r->rows[0].evaluation, m), "base",
                                                  r->rows[0].name, "run", r->rows[i + 1].name, "difference",
-                                                 c.items[i].difference, "p_t_test", c.p_t_test[i], "p_random",
-                                                 c.p_random[i], "queries", (json_int_t)c.items[i].n_queries));
+                                                 c.items[i].difference, "p_t_test", c.p_t[i], "p_random", c.p_fisher[i],
+                                                 "queries", (json_int_t)c.n_queries[i]));
     }
     return RRK_OK;
 }
@@ -282,7 +272,7 @@ static rrk_status print_json(const report *r, rrk_error *err)
 {
     json_t *runs = json_array(), *root = json_pack("{s:o}", "runs", runs);
     for (size_t i = 0; i < r->n_rows; i++)
-        json_array_append_new(runs, row_json(&r->rows[i], r->values->per_query));
+        json_array_append_new(runs, row_json(&r->rows[i], r->n_measures, r->values->per_query));
     rrk_status status = RRK_OK;
     if (r->values->compare) {
         json_t *list = json_array();
@@ -305,7 +295,7 @@ static rrk_status run_eval(report *r, char **operands, size_t n, rrk_error *err)
     if (r->values->json)
         return print_json(r, err);
     if (r->n_rows == 1)
-        print_trec(r->rows[0].evaluation, r->values->per_query);
+        eval_report_lines(stdout, r->rows[0].evaluation, r->n_measures, r->values->per_query);
     else
         print_table(r);
     return r->values->compare ? print_comparisons(r, err) : RRK_OK;
@@ -313,7 +303,7 @@ static rrk_status run_eval(report *r, char **operands, size_t n, rrk_error *err)
 
 int cli_eval(int argc, char **argv)
 {
-    eval_values values = {.level = 1, .seed = 1, .permutations = RRK_COMPARE_DEFAULT_PERMUTATIONS};
+    eval_values values = {.level = 1, .seed = 1, .permutations = DEFAULT_PERMUTATIONS};
     int first, code = cli_parse(&verb, argc, argv, &values, &first);
     if (code != CLI_GO_ON)
         return code;

@@ -1,109 +1,100 @@
 /*
  * rrk/eval.h: how good an order is, measured as trec_eval measures it.
  *
- * Judgments ("qrels") say which passages are relevant to which query, a run says in which order a system put them. A
- * measure looks at one query's order and gives a number; its mean over the queries is what papers print. Two runs over
- * the same queries are compared query by query, with two tests of whether their difference could be chance.
+ * A run holds the hits of many queries with their scores, qrels hold what people judged, and an evaluation holds a
+ * value for each metric and query. The order of a run is its scores', descending, as 32-bit floats; equal scores come
+ * by docid, descending bytewise; the rank column of a file is not read. A grade of 0 or less is not relevant, and
+ * neither is a passage that nobody judged.
  *
+ *     const char *metrics[] = {"ndcg_cut_10"};
  *     rrk_qrels_read(&qrels, "qrels.txt", &err);
  *     rrk_run_read(&run, "run.txt", &err);
- *     const char *measures[] = {"nDCG@10", "RR@10"};
- *     rrk_evaluate(&evaluation, qrels, run, measures, 2, NULL, &err);
+ *     rrk_evaluate(&evaluation, qrels, run, metrics, 1, NULL, &err);
  *     printf("%.4f\n", rrk_evaluation_mean(evaluation, 0));
  *
- *   measure          also written   what it is (k: only the first k)
- *   ndcg_cut_k       nDCG@k         gain = grade, discount log2(rank + 1), over the same of the best possible order
- *   ndcg             nDCG           without a cut
- *   recip_rank       RR, RR@k       1 / rank of the first relevant passage
- *   map              AP             mean of the precisions at the relevant passages
- *   P_k              P@k            share of the first k that is relevant
- *   recall_k         Recall@k, R@k  share of the relevant that is among the first k
- *   num_q num_ret num_rel num_rel_ret   counts: queries, passages in the run, relevant ones, those found
+ *   metric         also                    per query                                     over all queries
+ *   ndcg_cut_K     nDCG@K; ndcg, nDCG      gain = grade, discount log2(rank + 1)         mean
+ *   recip_rank     RR, MRR; RR@K, MRR@K    1 / rank of the first relevant one            mean
+ *   map            AP                      precision at each relevant one, averaged      mean
+ *   P_K            P@K                     share of relevant ones in the first K         mean
+ *   recall_K       Recall@K, R@K           share of the relevant ones in the first K     mean
+ *   num_q num_ret num_rel num_rel_ret      counts                                        sum
  *
- * As trec_eval has it: the rank column is not read, the score decides, compared as a 32-bit float; ties go to the larger
- * docid, bytewise. What is not judged is not relevant, nor is a grade of 0 or less.
- *
- * Thread safety: handles are immutable once made; any thread may read them.
+ * Thread safety: a run, qrels or evaluation that nobody changes may be read from several threads.
  */
 #ifndef RRK_EVAL_H
 #define RRK_EVAL_H
 
 #include <rrk/error.h>
+#include <string.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-#define RRK_EVAL_MAX_LINE_BYTES (64u << 10)
-#define RRK_EVAL_MAX_CUT 1000000
-#define RRK_EVAL_MAX_MEASURES 64
-
-typedef struct rrk_qrels rrk_qrels;
 typedef struct rrk_run rrk_run;
+typedef struct rrk_qrels rrk_qrels;
 typedef struct rrk_evaluation rrk_evaluation;
 
+#define RRK_EVAL_MAX_LINE_BYTES 65536
+#define RRK_EVAL_MAX_METRICS 64
+#define RRK_EVAL_MAX_CUT 1000000
+
 /*
- * Reads judgments: TREC's "qid iter docid grade" or BEIR's tab-separated file with a header line, told apart by the
- * number of columns. A docid twice for a query, or a grade that is no whole number, is RRK_E_FORMAT with "file:line".
- * "-" is standard input.
+ * Reads a TREC run: `qid Q0 docid rank score tag`, or the qrels `qid iter docid grade` or BEIR's tsv with a header line.
+ * "-" is standard input. A line that is not so, a score that is not finite, a docid twice for one query and a file
+ * without lines are RRK_E_FORMAT, "file:line: ..."; a line above RRK_EVAL_MAX_LINE_BYTES is RRK_E_INVALID.
  */
+RRK_API rrk_status rrk_run_read(rrk_run **out, const char *path, rrk_error *err);
 RRK_API rrk_status rrk_qrels_read(rrk_qrels **out, const char *path, rrk_error *err);
+
+/* An empty run, to be filled query by query. */
+RRK_API rrk_status rrk_run_new(rrk_run **out, rrk_error *err);
+
+/*
+ * Adds n hits of one query, in any order. Ids must not be empty nor contain white space, scores must be finite, and a
+ * docid may come once. After a failure the run is good for nothing but rrk_run_free().
+ */
+RRK_API rrk_status rrk_run_add(rrk_run *run, rrk_text qid, const rrk_text *docids, const float *scores, size_t n,
+                               rrk_error *err);
+
+/*
+ * Writes a TREC run, best first, complete or not at all ("-" is standard output). Equal scores are made to differ by
+ * the smallest step of a 32-bit float, so that every reader of the file finds this order.
+ */
+RRK_API rrk_status rrk_run_write(const rrk_run *run, const char *path, const char *tag, rrk_error *err);
+
+RRK_API size_t rrk_run_queries(const rrk_run *run);
+RRK_API size_t rrk_qrels_queries(const rrk_qrels *qrels);
+RRK_API void rrk_run_free(rrk_run *run);       /* NULL is fine */
 RRK_API void rrk_qrels_free(rrk_qrels *qrels); /* NULL is fine */
 
-/* Reads a TREC run: "qid Q0 docid rank score tag". A docid twice for a query or a score that is no number: RRK_E_FORMAT. */
-RRK_API rrk_status rrk_run_read(rrk_run **out, const char *path, rrk_error *err);
-RRK_API void rrk_run_free(rrk_run *run); /* NULL is fine */
+typedef struct rrk_evaluate_options {
+    size_t size;         /* sizeof(rrk_evaluate_options) */
+    int relevance_level; /* the lowest grade that counts as relevant, >= 1; nDCG uses all grades */
+    int complete;        /* average over all queries of the qrels, not only those that the run has too */
+    int drop_self;       /* leave out hits whose docid is the qid (ArguAna, Quora) */
+} rrk_evaluate_options;
 
-typedef struct rrk_eval_options {
-    size_t size;         /* sizeof(rrk_eval_options) */
-    int relevance_level; /* smallest grade that counts as relevant, for all but nDCG; default 1 */
-    int complete;  /* mean over all judged queries, those missing from the run with 0; default: over both files' */
-    int drop_self; /* pass over a hit whose docid is the qid, as BEIR does for ArguAna and Quora */
-} rrk_eval_options;
-
-static inline void rrk_eval_options_init(rrk_eval_options *options)
+static inline void rrk_evaluate_options_init(rrk_evaluate_options *options)
 {
     memset(options, 0, sizeof *options);
     options->size = sizeof *options;
     options->relevance_level = 1;
 }
 
-/* Measures a run; RRK_E_INVALID for a measure that is not known. Holds no reference to qrels and run. */
+/* options may be NULL. RRK_E_INVALID for an unknown metric, RRK_E_NOTFOUND when the files share no query. */
 RRK_API rrk_status rrk_evaluate(rrk_evaluation **out, const rrk_qrels *qrels, const rrk_run *run,
-                                const char *const *measures, size_t n_measures, const rrk_eval_options *options,
+                                const char *const *metrics, size_t n_metrics, const rrk_evaluate_options *options,
                                 rrk_error *err);
 RRK_API void rrk_evaluation_free(rrk_evaluation *evaluation); /* NULL is fine */
 
-RRK_API size_t rrk_evaluation_n_queries(const rrk_evaluation *evaluation);
-RRK_API size_t rrk_evaluation_n_measures(const rrk_evaluation *evaluation);
-/* trec_eval's name; owned by the evaluation. */
-RRK_API const char *rrk_evaluation_measure(const rrk_evaluation *evaluation, size_t measure);
-/* Queries come in the order of their ids, bytewise; owned by the evaluation. */
-RRK_API const char *rrk_evaluation_query(const rrk_evaluation *evaluation, size_t query);
-RRK_API double rrk_evaluation_value(const rrk_evaluation *evaluation, size_t query, size_t measure);
-/* The mean over queries, 0 without any; the sum for the num_ measures. */
-RRK_API double rrk_evaluation_mean(const rrk_evaluation *evaluation, size_t measure);
-
-#define RRK_COMPARE_DEFAULT_PERMUTATIONS 100000
-
-typedef struct rrk_comparison {
-    size_t size;       /* sizeof(rrk_comparison), set by the caller */
-    size_t n_queries;  /* that both evaluations have */
-    double difference; /* mean of b - a */
-    double t;          /* paired t statistic; infinite when all differences are equal and not 0 */
-    double p_t_test;   /* two-sided, n - 1 degrees of freedom; 1 with fewer than 2 queries */
-    double p_random;   /* two-sided, Fisher's randomisation of the signs; exact for few queries */
-} rrk_comparison;
-
-/*
- * Compares two evaluations on one measure over the queries that both have. permutations 0: the default; the same seed
- * gives the same p_random.
- */
-RRK_API rrk_status rrk_compare(const rrk_evaluation *a, const rrk_evaluation *b, size_t measure, size_t permutations,
-                               uint64_t seed, rrk_comparison *out, rrk_error *err);
-
-/* Holm's correction of n p-values in place: what each becomes when all are looked at together. */
-RRK_API void rrk_holm(double *p_values, size_t n);
+/* Queries come in the order of their ids, bytewise. Indexes out of range give NaN, NULL or an empty text. */
+RRK_API size_t rrk_evaluation_queries(const rrk_evaluation *evaluation);
+RRK_API rrk_text rrk_evaluation_qid(const rrk_evaluation *evaluation, size_t query);
+RRK_API const char *rrk_evaluation_metric(const rrk_evaluation *evaluation, size_t metric); /* trec_eval's name */
+RRK_API double rrk_evaluation_value(const rrk_evaluation *evaluation, size_t metric, size_t query);
+RRK_API double rrk_evaluation_mean(const rrk_evaluation *evaluation, size_t metric); /* the sum, for counts */
 
 #ifdef __cplusplus
 }

@@ -99,6 +99,25 @@ Test(contract, pipeline_calls_refuse_null)
     REFUSES(rrk_pipeline_search, NULL, rrk_text_of("a"), NULL, &results);
 }
 
+Test(contract, eval_calls_refuse_null)
+{
+    rrk_run *run;
+    rrk_qrels *qrels;
+    rrk_evaluation *evaluation;
+    const char *metrics[] = {"nDCG@10"};
+    rrk_text docid = rrk_text_of("d");
+    float score = 1;
+    REFUSES(rrk_run_read, NULL, "x");
+    REFUSES(rrk_run_read, &run, NULL);
+    REFUSES(rrk_run_new, NULL);
+    REFUSES(rrk_run_add, NULL, rrk_text_of("q"), &docid, &score, 1);
+    REFUSES(rrk_run_write, NULL, "x", "tag");
+    REFUSES(rrk_qrels_read, NULL, "x");
+    REFUSES(rrk_qrels_read, &qrels, NULL);
+    REFUSES(rrk_evaluate, NULL, (rrk_qrels *)nothing, (rrk_run *)nothing, metrics, 1, NULL);
+    REFUSES(rrk_evaluate, &evaluation, NULL, (rrk_run *)nothing, metrics, 1, NULL);
+}
+
 Test(contract, destructors_take_null)
 {
     rrk_store_close(NULL);
@@ -108,4 +127,7 @@ Test(contract, destructors_take_null)
     rrk_reranker_close(NULL);
     rrk_pipeline_close(NULL);
     rrk_search_results_free(NULL);
+    rrk_run_free(NULL);
+    rrk_qrels_free(NULL);
+    rrk_evaluation_free(NULL);
 }

@@ -1,0 +1,179 @@
+/* Runs: read from TREC lines, built in memory, put in trec_eval's order and written so that any reader finds it. */
+#include "base/alloc.h"
+#include "base/file.h"
+#include "eval/table.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static int64_t score_bits(float score)
+{
+    uint32_t bits;
+    memcpy(&bits, &score, sizeof bits);
+    return bits;
+}
+
+static float bits_score(int64_t value)
+{
+    uint32_t bits = (uint32_t)value;
+    float score;
+    memcpy(&score, &bits, sizeof score);
+    return score;
+}
+
+static void free_run_ptr(rrk_run **run)
+{
+    rrk_run_free(*run);
+}
+
+rrk_status rrk_run_new(rrk_run **out, rrk_error *err)
+{
+    base_error_clear(err);
+    if (!out)
+        return base_fail(err, RRK_E_INVALID, 0, "out is NULL");
+    *out = NULL;
+    rrk_run *run RRK_AUTO(free_run_ptr) = base_calloc(1, sizeof *run);
+    if (!run)
+        return base_fail_nomem(err, sizeof *run);
+    run->owner = base_owner_here();
+    RRK_TRY(eval_table_init(&run->table, err));
+    *out = RRK_STEAL(run);
+    return RRK_OK;
+}
+
+static rrk_status add_line(rrk_run *run, rrk_text line, rrk_error *err)
+{
+    rrk_text words[7];
+    size_t n = 0;
+    while (n < RRK_COUNT(words) && (words[n] = eval_next_word(&line)).len)
+        n++;
+    if (n == 0)
+        return RRK_OK;
+    if (n != 6)
+        return base_fail(err, RRK_E_FORMAT, 0, "%zu columns instead of the 6 of 'qid Q0 docid rank score tag'", n);
+    char *end;
+    float score = (float)strtod(words[4].data, &end);
+    if (end != words[4].data + words[4].len || !isfinite(score))
+        return base_fail(err, RRK_E_FORMAT, 0, "'%.*s' is not a finite score", (int)words[4].len, words[4].data);
+    return eval_table_add(&run->table, words[0], words[2], score_bits(score), err);
+}
+
+rrk_status rrk_run_read(rrk_run **out, const char *path, rrk_error *err)
+{
+    base_error_clear(err);
+    if (!out || !path)
+        return base_fail(err, RRK_E_INVALID, 0, "%s is NULL", out ? "path" : "out");
+    *out = NULL;
+    rrk_run *run RRK_AUTO(free_run_ptr) = NULL;
+    RRK_TRY(rrk_run_new(&run, err));
+    base_lines *lines RRK_AUTO(base_lines_close_ptr) = NULL;
+    RRK_TRY(base_lines_open(&lines, path, RRK_EVAL_MAX_LINE_BYTES, err));
+    for (;;) {
+        rrk_text line;
+        bool more;
+        RRK_TRY(base_lines_next(lines, &line, &more, err));
+        if (!more)
+            break;
+        RRK_TRY(eval_at_line(lines, add_line(run, line, err), err));
+    }
+    if (rrk_run_queries(run) == 0)
+        return base_fail(err, RRK_E_FORMAT, 0, "%s:1: no hits in this file", base_lines_name(lines));
+    *out = RRK_STEAL(run);
+    return RRK_OK;
+}
+
+static bool is_one_word(rrk_text id)
+{
+    if (!id.data || id.len == 0)
+        return false;
+    rrk_text rest = id;
+    return eval_next_word(&rest).len == id.len;
+}
+
+rrk_status rrk_run_add(rrk_run *run, rrk_text qid, const rrk_text *docids, const float *scores, size_t n,
+                       rrk_error *err)
+{
+    base_error_clear(err);
+    if (!run || (n && (!docids || !scores)))
+        return base_fail(err, RRK_E_INVALID, 0, "%s is NULL", !run ? "run" : !docids ? "docids" : "scores");
+    RRK_TRY(base_owner_check(&run->owner, "run", err));
+    if (!is_one_word(qid))
+        return base_fail(err, RRK_E_INVALID, 0, "qid is empty or contains white space");
+    for (size_t i = 0; i < n; i++) {
+        if (!is_one_word(docids[i]))
+            return base_fail(err, RRK_E_INVALID, 0, "docids[%zu] is empty or contains white space", i);
+        if (!isfinite(scores[i]))
+            return base_fail(err, RRK_E_INVALID, 0, "scores[%zu] is not finite", i);
+        RRK_TRY(eval_table_add(&run->table, qid, docids[i], score_bits(scores[i]), err));
+    }
+    return RRK_OK;
+}
+
+static int compare_hits(const void *left, const void *right)
+{
+    const eval_hit *a = left, *b = right;
+    if (a->score != b->score)
+        return a->score > b->score ? -1 : 1;
+    int order = memcmp(b->docid.data, a->docid.data, RRK_MIN(a->docid.len, b->docid.len));
+    return order ? order : (a->docid.len < b->docid.len) - (a->docid.len > b->docid.len);
+}
+
+rrk_status eval_run_order(const base_map *docs, eval_hit **out, size_t *n, rrk_error *err)
+{
+    size_t len = base_map_len(docs);
+    eval_hit *hits = base_alloc(len, sizeof *hits);
+    if (!hits)
+        return base_fail_nomem(err, len * sizeof *hits);
+    for (size_t i = 0; i < len; i++)
+        hits[i] = (eval_hit){.docid = base_map_key(docs, i), .score = bits_score(base_map_value(docs, i))};
+    qsort(hits, len, sizeof *hits, compare_hits);
+    *out = hits;
+    *n = len;
+    return RRK_OK;
+}
+
+static rrk_status write_query(FILE *stream, rrk_text qid, const base_map *docs, const char *tag, rrk_error *err)
+{
+    eval_hit *hits RRK_AUTO(base_free_ptr) = NULL;
+    size_t n;
+    RRK_TRY(eval_run_order(docs, &hits, &n, err));
+    float above = INFINITY;
+    for (size_t i = 0; i < n; i++) {
+        float score = hits[i].score < above ? hits[i].score : nextafterf(above, -INFINITY);
+        if (!isfinite(score))
+            return base_fail(err, RRK_E_INVALID, 0, "query '%.*s': no 32-bit score is left below the lowest",
+                             (int)qid.len, qid.data);
+        fprintf(stream, "%.*s Q0 %.*s %zu %.9g %s\n", (int)qid.len, qid.data, (int)hits[i].docid.len,
+                hits[i].docid.data, i + 1, (double)score, tag);
+        above = score;
+    }
+    return RRK_OK;
+}
+
+rrk_status rrk_run_write(const rrk_run *run, const char *path, const char *tag, rrk_error *err)
+{
+    base_error_clear(err);
+    if (!run || !path || !tag)
+        return base_fail(err, RRK_E_INVALID, 0, "%s is NULL", !run ? "run" : !path ? "path" : "tag");
+    RRK_TRY(base_owner_check(&run->owner, "run", err));
+    if (!is_one_word((rrk_text){.data = tag, .len = strlen(tag)}))
+        return base_fail(err, RRK_E_INVALID, 0, "tag is empty or contains white space");
+    base_output output RRK_AUTO(base_output_abort) = {0};
+    RRK_TRY(base_output_open(&output, path, err));
+    for (size_t i = 0; i < rrk_run_queries(run); i++)
+        RRK_TRY(write_query(output.stream, base_map_key(run->table.qids, i), run->table.docs[i], tag, err));
+    return base_output_commit(&output, err);
+}
+
+size_t rrk_run_queries(const rrk_run *run)
+{
+    return run ? base_map_len(run->table.qids) : 0;
+}
+
+void rrk_run_free(rrk_run *run)
+{
+    if (!run)
+        return;
+    eval_table_free(&run->table);
+    base_free(run);
+}

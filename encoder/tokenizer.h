@@ -17,7 +17,7 @@ static inline void enc_tokenizer_close_ptr(enc_tokenizer **tokenizer)
     enc_tokenizer_close(*tokenizer);
 }
 
-/* As enc_tokenize() in encoder.h. Immutable, so thread-safe. */
+/* As enc_tokenize() in encoder.h; bytes behind the last id asked for are not looked at. Immutable, so thread-safe. */
 rrk_status enc_tokenizer_encode(const enc_tokenizer *tokenizer, rrk_text text, size_t max_ids, enc_ids *out,
                                 size_t *n_total, rrk_error *err);
 

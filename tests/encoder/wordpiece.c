@@ -198,3 +198,35 @@ Test(wordpiece, an_early_stop_gives_the_beginning_of_the_whole)
         cr_assert(all.len > max ? n_some > max : n_some == all.len);
     }
 }
+
+/* Marks that are not accents stay, in canonical order: U+1D165 (class 216) goes before U+302E (class 224). */
+Test(wordpiece, puts_the_marks_it_keeps_in_canonical_order)
+{
+    folder f = folder_new();
+    folder_text(&f, "vocab.txt",
+                "[PAD]\n[UNK]\n[CLS]\n[SEP]\na\n##\xe3\x80\xae\n##\xf0\x9d\x85\xa5\n##\xf0\x96\xbf\xb0\n");
+    enc_tokenizer *t RRK_AUTO(enc_tokenizer_close_ptr) = open_good(&f);
+    EXPECT(t, "a\xe3\x80\xae\xf0\x9d\x85\xa5", 4, 6, 5);
+    EXPECT(t, "a\xf0\x9d\x85\xa5\xe3\x80\xae", 4, 6, 5);
+    EXPECT(t, "a\xe3\x80\xae\xcc\x81\xf0\x9d\x85\xa5\xe3\x80\xae", 4, 6, 5, 5); /* the accent between them goes */
+    /* U+16FF0 is of class 6 since Unicode 13; the reference, older, takes it for a letter. */
+    EXPECT(t, "a\xe3\x80\xae\xf0\x96\xbf\xb0\xf0\x9d\x85\xa5", 4, 5, 7, 6);
+    folder_remove(&f);
+}
+
+/* U+11938 decomposes since Unicode 13, U+07FD is a mark since 11, U+1C89 a capital since 16. */
+Test(wordpiece, characters_newer_than_the_reference_are_what_the_reference_takes_them_for)
+{
+    folder f = folder_new();
+    folder_text(&f, "vocab.txt",
+                "[PAD]\n[UNK]\n[CLS]\n[SEP]\n\xf0\x91\xa4\xb8\na\n##\xdf\xbd\n\xe1\xb2\x8a\n\xe1\x99\xad\n");
+    enc_tokenizer *t RRK_AUTO(enc_tokenizer_close_ptr) = open_good(&f);
+    EXPECT(t, "\xf0\x91\xa4\xb8", 4);
+    EXPECT(t, "a\xdf\xbd", 5, 6);
+    EXPECT(t, "\xe1\xb2\x89", 7);
+    EXPECT(t,
+           "a\xe1\x99\xad"
+           "a",
+           5, 8, 5); /* U+166D was punctuation */
+    folder_remove(&f);
+}

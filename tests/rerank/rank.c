@@ -145,6 +145,30 @@ Test(rank, chunking_finds_what_truncation_misses)
     }
 }
 
+Test(rank, a_passage_of_ten_megabytes_costs_the_rows_that_are_read_of_it)
+{
+    enum { N_BYTES = 10 << 20 };
+    rrk_encoder encoder = fake_encoder(RRK_HEAD_CROSS, 64);
+    rrk_reranker *reranker = open_with("cross", &encoder);
+    char *text = malloc(N_BYTES);
+    for (size_t i = 0; i < N_BYTES; i++)
+        text[i] = i % 2 ? ' ' : 'a';
+    rrk_passage one = {.text = {text, N_BYTES}};
+    rrk_rank_options options;
+    rrk_rank_options_init(&options);
+    for (int chunk = 0; chunk < 2; chunk++) {
+        options.long_passage = chunk ? RRK_LONG_CHUNK : RRK_LONG_TRUNCATE;
+        encoder.n_rows = 0;
+        rrk_hit hit;
+        size_t n = 1;
+        cr_assert_eq(rrk_reranker_rank(reranker, rrk_text_of("a"), &one, 1, &options, &hit, &n, NULL), RRK_OK);
+        cr_assert_eq(encoder.n_rows, chunk ? RRK_RERANK_DEFAULT_MAX_CHUNKS : 1u);
+        cr_assert_eq(encoder.longest_row, 64);
+    }
+    rrk_reranker_close(reranker);
+    free(text);
+}
+
 Test(rank, prompts_are_part_of_the_rows_but_not_of_the_caps)
 {
     rrk_encoder encoder = fake_encoder(RRK_HEAD_EMBEDDING, 10);

@@ -93,7 +93,8 @@ struct enc_device {
     const enc_ops *ops;
 };
 
-/* cpu/ */
-rrk_status enc_cpu_open(enc_device **out, rrk_error *err);
+/* cpu/: with the best vector loops that the processor can run, or with those of a table (cpu/kernels.h). */
+struct cpu_kernels;
+rrk_status enc_cpu_open(enc_device **out, const struct cpu_kernels *kernels, rrk_error *err);
 
 #endif

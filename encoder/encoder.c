@@ -30,6 +30,9 @@ static rrk_status take_options(const rrk_encoder_options *given, rrk_encoder_opt
         return base_fail(err, RRK_E_UNSUPPORTED, 0, "device '%s' is not known: there is 'cpu'", out->device);
     if (out->batch_tokens == 0)
         out->batch_tokens = RRK_ENCODER_DEFAULT_BATCH_TOKENS;
+    if (out->batch_tokens > RRK_ENCODER_MAX_BATCH_TOKENS)
+        return base_fail(err, RRK_E_INVALID, 0, "batch_tokens is %zu, expected 0 to %u", out->batch_tokens,
+                         RRK_ENCODER_MAX_BATCH_TOKENS);
     return RRK_OK;
 }
 
@@ -61,7 +64,7 @@ static rrk_status load(rrk_encoder *encoder, const char *model_dir, const rrk_en
                          enc_tokenizer_n_vocab(encoder->tokenizer), encoder->config.n_vocab, model_dir);
     RRK_TRY(enc_weights_open(&encoder->weights, model_dir, err));
     RRK_TRY(make_name(encoder, model_dir, err));
-    RRK_TRY(enc_cpu_open(&encoder->device, err));
+    RRK_TRY(enc_cpu_open(&encoder->device, NULL, err));
     RRK_TRY(enc_bert_load(&encoder->bert, encoder->device, &encoder->config, encoder->weights, err));
     encoder->batch_tokens = options->batch_tokens;
     encoder->max_tokens = encoder->config.max_tokens;

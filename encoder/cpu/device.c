@@ -432,13 +432,13 @@ static const enc_ops CPU_OPS = {
     .close = close_device,
 };
 
-rrk_status enc_cpu_open(enc_device **out, rrk_error *err)
+rrk_status enc_cpu_open(enc_device **out, const cpu_kernels *kernels, rrk_error *err)
 {
     cpu_device *cpu = base_calloc(1, sizeof *cpu);
     if (!cpu)
         return base_fail_nomem(err, sizeof *cpu);
     cpu->device.ops = &CPU_OPS;
-    cpu->kernels = cpu_kernels_best();
+    cpu->kernels = kernels ? kernels : cpu_kernels_best();
     snprintf(cpu->description, sizeof cpu->description, "cpu f32 %s", cpu->kernels->isa);
     rrk_status status = cpu_gemm_open(&cpu->gemm, err);
     if (status != RRK_OK) {

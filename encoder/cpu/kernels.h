@@ -22,7 +22,9 @@ typedef struct cpu_attention {
 
 size_t cpu_attention_scratch(size_t max_tokens, size_t d_head);
 
-typedef struct cpu_kernels {
+typedef struct cpu_kernels cpu_kernels;
+
+struct cpu_kernels {
     const char *isa;
     /* x [n_rows, n_cols] += bias [n_cols], then the activation. */
     void (*bias)(float *x, const float *bias, size_t n_rows, size_t n_cols);
@@ -38,7 +40,7 @@ typedef struct cpu_kernels {
     void (*mean)(float *out, const float *x, size_t n_rows, size_t d);
     /* x [d] scaled to length 1; a zero vector stays. */
     void (*normalize)(float *x, size_t d);
-} cpu_kernels;
+};
 
 extern const cpu_kernels cpu_kernels_plain, cpu_kernels_baseline;
 #if defined(__x86_64__)

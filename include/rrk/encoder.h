@@ -21,14 +21,16 @@ extern "C" {
 typedef struct rrk_encoder rrk_encoder;
 
 #define RRK_ENCODER_DEFAULT_BATCH_TOKENS 512
+#define RRK_ENCODER_MAX_BATCH_TOKENS (1u << 20)
 #define RRK_ENCODER_MAX_THREADS 256
 
 typedef struct rrk_encoder_options {
-    size_t size;         /* sizeof(rrk_encoder_options) */
-    int n_threads;       /* 0: rrk_processor_count(); at most RRK_ENCODER_MAX_THREADS */
-    size_t batch_tokens; /* tokens that a thread takes at a time, or one row if that is longer; 0: the default */
-    size_t max_tokens;   /* cap a row at this many tokens, special ones included; 0: what the model was made for */
-    const char *device;  /* "cpu" (also NULL) */
+    size_t size;   /* sizeof(rrk_encoder_options) */
+    int n_threads; /* 0: rrk_processor_count(); at most RRK_ENCODER_MAX_THREADS */
+    size_t
+        batch_tokens;   /* tokens that a thread takes at a time at most, or one row if that is longer; 0: the default */
+    size_t max_tokens;  /* cap a row at this many tokens, special ones included; 0: what the model was made for */
+    const char *device; /* "cpu" (also NULL) */
 } rrk_encoder_options;
 
 static inline void rrk_encoder_options_init(rrk_encoder_options *options)

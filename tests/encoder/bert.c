@@ -2,7 +2,8 @@
  * Whole models: tiny random ones against PyTorch's golden outputs, and what holds whatever the weights are: packing
  * changes nothing, threads agree, bad rows and bad folders are refused by name.
  */
-#include "base/alloc.h"
+#include "encoder/bert.h"
+#include "encoder/cpu/kernels.h"
 #include "tiny_model.h"
 #include <rrk/runtime.h>
 
@@ -73,6 +74,65 @@ Test(bert, tiny_models_give_what_pytorch_gives)
         check_order(&TINY_SHAPES[s], out);
         free(out);
         rrk_encoder_close(encoder);
+        folder_remove(&f);
+    }
+}
+
+static bool never(void *ctx)
+{
+    (void)ctx;
+    return false;
+}
+
+/* One row through a device with the given vector loops, without the encoder around it. */
+static void run_with(const cpu_kernels *table, const char *dir, const enc_row *row, float *out)
+{
+    enc_config config;
+    enc_weights *weights;
+    enc_device *device;
+    enc_bert *bert;
+    enc_session *session;
+    rrk_error err = {0};
+    uint32_t positions[TINY_MAX_ROW], start[2] = {0, row->n_ids};
+    uint8_t types[TINY_MAX_ROW];
+    for (uint32_t i = 0; i < row->n_ids; i++) {
+        positions[i] = i;
+        types[i] = i >= row->type1_from;
+    }
+    cr_assert_eq(enc_config_read(&config, dir, &err), RRK_OK, "%s", err.message);
+    cr_assert_eq(enc_weights_open(&weights, dir, &err), RRK_OK, "%s", err.message);
+    cr_assert_eq(enc_cpu_open(&device, table, &err), RRK_OK, "%s", err.message);
+    cr_assert_eq(enc_bert_load(&bert, device, &config, weights, &err), RRK_OK, "%s", err.message);
+    enc_shape slots = enc_bert_shape(&config);
+    cr_assert_eq(device->ops->session(device, &slots, &session, &err), RRK_OK, "%s", err.message);
+    enc_batch batch = {row->ids, positions, types, start, 1, row->n_ids};
+    cr_assert_eq(enc_bert_run(bert, session, &batch, &(enc_stop){never, NULL}, out, &err), RRK_OK, "%s", err.message);
+    device->ops->session_free(session);
+    enc_bert_free(bert);
+    device->ops->close(device);
+    enc_weights_close(weights);
+    enc_config_free(&config);
+}
+
+Test(bert, every_instruction_set_gives_what_pytorch_gives)
+{
+    for (size_t s = 0; s < TINY_N_SHAPES; s++) {
+        folder f = folder_new();
+        tiny_write(&f, &TINY_SHAPES[s], NULL);
+        int32_t ids[TINY_N_ROWS][TINY_MAX_ROW];
+        enc_row rows[TINY_N_ROWS];
+        tiny_rows(&TINY_SHAPES[s], ids, rows);
+        for (size_t t = 0; cpu_kernels_at(t); t++) {
+            for (size_t r = 1; r < TINY_N_ROWS; r += 3) {
+                float out[64];
+                double want[8];
+                run_with(cpu_kernels_at(t), f.dir, &rows[r], out);
+                size_t n = golden(TINY_SHAPES[s].name, r, want);
+                for (size_t i = 0; i < n; i++)
+                    cr_assert_float_eq((double)out[i], want[i], 2e-5, "%s, %s row %zu", cpu_kernels_at(t)->isa,
+                                       TINY_SHAPES[s].name, r);
+            }
+        }
         folder_remove(&f);
     }
 }
@@ -223,6 +283,9 @@ Test(bert, options_out_of_range_are_refused)
     cr_assert_eq(rrk_encoder_open(&encoder, f.dir, &options, &err), RRK_E_UNSUPPORTED);
     cr_assert(strstr(err.message, "'gpu'"), "%s", err.message);
     options.device = "cpu";
+    options.batch_tokens = RRK_ENCODER_MAX_BATCH_TOKENS + 1;
+    cr_assert_eq(rrk_encoder_open(&encoder, f.dir, &options, &err), RRK_E_INVALID);
+    options.batch_tokens = RRK_ENCODER_MAX_BATCH_TOKENS;
     options.max_tokens = 20;
     cr_assert_eq(rrk_encoder_open(&encoder, f.dir, &options, &err), RRK_OK, "%s", err.message);
     cr_assert_eq(enc_max_tokens(encoder), 20);

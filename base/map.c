@@ -6,7 +6,8 @@
 #include <string.h>
 #include <sys/random.h>
 
-enum { ARENA_BLOCK = 64 << 10, SMALLEST_TABLE = 16 };
+/* Blocks grow with the map, as there may be a map for each of half a million queries. */
+enum { FIRST_BLOCK = 128, LARGEST_BLOCK = 64 << 10, SMALLEST_TABLE = 16 };
 
 typedef struct block {
     struct block *next;
@@ -113,7 +114,8 @@ static const char *keep_key(base_map *map, rrk_text key, rrk_error *err)
 {
     block *b = map->blocks;
     if (!b || b->cap - b->used < key.len) {
-        size_t cap = RRK_MAX(key.len, (size_t)ARENA_BLOCK);
+        size_t cap = b ? RRK_MIN(2 * b->cap, (size_t)LARGEST_BLOCK) : FIRST_BLOCK;
+        cap = RRK_MAX(key.len, cap);
         b = base_alloc(1, sizeof *b + cap);
         if (!b) {
             base_fail_nomem(err, sizeof *b + cap);

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "eval/table.h"
 
+#include <locale.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -19,6 +20,29 @@ static float bits_score(int64_t value)
     float score;
     memcpy(&score, &bits, sizeof score);
     return score;
+}
+
+/* A file's numbers have a point whatever locale the program is in; only this thread is switched, and switched back. */
+typedef struct plain_numbers {
+    locale_t plain;
+    locale_t before;
+} plain_numbers;
+
+static void end_plain_numbers(plain_numbers *numbers)
+{
+    if (!numbers->plain)
+        return;
+    uselocale(numbers->before);
+    freelocale(numbers->plain);
+}
+
+static rrk_status begin_plain_numbers(plain_numbers *numbers, rrk_error *err)
+{
+    numbers->plain = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);
+    if (!numbers->plain)
+        return base_fail(err, RRK_E_NOMEM, 0, "out of memory: a locale");
+    numbers->before = uselocale(numbers->plain);
+    return RRK_OK;
 }
 
 static void free_run_ptr(rrk_run **run)
@@ -66,6 +90,8 @@ rrk_status rrk_run_read(rrk_run **out, const char *path, rrk_error *err)
     *out = NULL;
     rrk_run *run RRK_AUTO(free_run_ptr) = NULL;
     RRK_TRY(rrk_run_new(&run, err));
+    plain_numbers numbers RRK_AUTO(end_plain_numbers) = {0};
+    RRK_TRY(begin_plain_numbers(&numbers, err));
     base_lines *lines RRK_AUTO(base_lines_close_ptr) = NULL;
     RRK_TRY(base_lines_open(&lines, path, RRK_EVAL_MAX_LINE_BYTES, err));
     for (;;) {
@@ -158,6 +184,8 @@ rrk_status rrk_run_write(const rrk_run *run, const char *path, const char *tag, 
     RRK_TRY(base_owner_check(&run->owner, "run", err));
     if (!is_one_word((rrk_text){.data = tag, .len = strlen(tag)}))
         return base_fail(err, RRK_E_INVALID, 0, "tag is empty or contains white space");
+    plain_numbers numbers RRK_AUTO(end_plain_numbers) = {0};
+    RRK_TRY(begin_plain_numbers(&numbers, err));
     base_output output RRK_AUTO(base_output_abort) = {0};
     RRK_TRY(base_output_open(&output, path, err));
     for (size_t i = 0; i < rrk_run_queries(run); i++)

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { FIRST_QUERIES = 64, EXPECTED_DOCS = 16 };
+enum { FIRST_QUERIES = 64, EXPECTED_DOCS = 8 };
 
 rrk_status eval_table_init(eval_table *table, rrk_error *err)
 {

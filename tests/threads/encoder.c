@@ -204,7 +204,10 @@ static bool is_right(const request *r)
     return true;
 }
 
-/* One call in three is cancelled at some point (the first of its questions, or later if it comes to that); one fails. */
+/*
+ * Of three calls one fails on several workers at once, and one is cancelled when it asks for the nth time whether to go
+ * on, if it asks that often.
+ */
 static bool one_call(rrk_encoder *encoder, int round, uint64_t seed)
 {
     request r = {.caller = pthread_self()};
@@ -212,8 +215,8 @@ static bool one_call(rrk_encoder *encoder, int round, uint64_t seed)
     bool fails = round % 3 == 1;
     if (round % 3 == 2)
         r.cancel_at = 1 + round % 7;
-    if (fails)
-        r.ids[N_ROWS / 2][0] = BAD_ID;
+    for (size_t i = 0; fails && i < N_ROWS; i += 2)
+        r.ids[i][0] = BAD_ID;
     base_deadline deadline = base_deadline_in(0, cancel, &r);
     rrk_error err = {0};
     rrk_status status = enc_run(encoder, r.rows, N_ROWS, &r.out[0][0], &deadline, &err);

@@ -1,6 +1,7 @@
 /* Opening a model folder, what is asked about it, and embedding texts. How rows run is in run.c. */
 #include "encoder/encoder.h"
 #include "base/alloc.h"
+#include "base/text.h"
 #include "encoder/run.h"
 #include <rrk/runtime.h>
 
@@ -204,6 +205,8 @@ static rrk_status make_row(embed_job *job, size_t i, rrk_error *err)
     const enc_specials *special = enc_special_ids(encoder);
     size_t room = encoder->max_tokens - job->prompt.len - 2;
     enc_ids text RRK_AUTO(enc_ids_free) = {0};
+    /* The tokenizer reads no further than it has to; what is promised holds for the whole text. */
+    RRK_TRY(base_text_check(job->texts[i], "it", err));
     RRK_TRY(enc_tokenize(encoder, job->texts[i], room, &text, NULL, err));
     size_t n = job->prompt.len + text.len + 2;
     int32_t *ids = base_alloc(n, sizeof *ids);

@@ -1,0 +1,193 @@
+/*
+ * Every vector loop of every instruction set that this processor has, against its plain C twin: random shapes and
+ * values from a printed seed, and guard values around what may be written.
+ */
+#include "base/alloc.h"
+#include "base/macros.h"
+#include "base/rng.h"
+#include "encoder/cpu/kernels.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <string.h>
+
+enum { ROUNDS = 60, GUARD = 16 };
+
+static const float GUARD_VALUE = 1234.5f;
+static const uint64_t SEED = 20261124;
+
+/* Random floats between two guards. */
+typedef struct guarded {
+    float *all;
+    float *data;
+    size_t n;
+} guarded;
+
+static guarded make(size_t n, uint64_t stream, float scale)
+{
+    guarded g = {.n = n};
+    g.all = base_alloc_aligned(n + 2 * GUARD, sizeof *g.all);
+    g.data = g.all + GUARD;
+    for (size_t i = 0; i < n + 2 * GUARD; i++)
+        g.all[i] = GUARD_VALUE;
+    for (size_t i = 0; i < n; i++)
+        g.data[i] = scale * (float)(2 * base_rng_uniform_at(SEED + stream, i) - 1);
+    return g;
+}
+
+static void drop(guarded *g, const char *what)
+{
+    for (size_t i = 0; i < GUARD; i++)
+        cr_assert(g->all[i] == GUARD_VALUE && g->data[g->n + i] == GUARD_VALUE, "%s wrote beyond its output", what);
+    base_free_aligned(g->all);
+}
+
+static void compare(const char *isa, const char *what, const guarded *got, const guarded *want, double tolerance)
+{
+    for (size_t i = 0; i < want->n; i++) {
+        double off = fabs((double)got->data[i] - (double)want->data[i]);
+        cr_assert(off <= tolerance * (1 + fabs((double)want->data[i])), "%s %s [%zu]: %.9g, plain %.9g", isa, what, i,
+                  (double)got->data[i], (double)want->data[i]);
+    }
+}
+
+static size_t pick(uint64_t counter, size_t low, size_t high)
+{
+    return low + base_rng_at(SEED, counter) % (high - low + 1);
+}
+
+/* Calls body for each table but the plain one. */
+#define FOR_EACH_TABLE(k)                                                                                              \
+    for (size_t table_ = 0; cpu_kernels_at(table_); table_++)                                                          \
+        for (const cpu_kernels *k = cpu_kernels_at(table_); k && k != &cpu_kernels_plain; k = NULL)
+
+Test(kernel_check, prints_its_seed_and_the_tables)
+{
+    cr_log_warn("kernel_check: seed %llu, best %s", (unsigned long long)SEED, cpu_kernels_best()->isa);
+    cr_assert_str_neq(cpu_kernels_best()->isa, "plain");
+}
+
+typedef void (*bias_fn)(float *x, const float *bias, size_t n_rows, size_t n_cols);
+
+static void check_bias(const cpu_kernels *k, const char *what, bias_fn fast, bias_fn plain, float scale)
+{
+    for (uint64_t round = 0; round < ROUNDS; round++) {
+        size_t rows = pick(round * 2, 1, 9), cols = pick(round * 2 + 1, 1, 300);
+        guarded x = make(rows * cols, round, scale), y = make(rows * cols, round, scale),
+                b = make(cols, 999 + round, 1);
+        fast(x.data, b.data, rows, cols);
+        plain(y.data, b.data, rows, cols);
+        compare(k->isa, what, &x, &y, 2e-6);
+        drop(&x, what);
+        drop(&y, what);
+        drop(&b, what);
+    }
+}
+
+Test(kernel_check, bias_and_activations)
+{
+    static const float SCALES[] = {0.01f, 1, 6, 60};
+    const cpu_kernels *p = &cpu_kernels_plain;
+    FOR_EACH_TABLE(k)
+    {
+        for (size_t s = 0; s < RRK_COUNT(SCALES); s++) {
+            check_bias(k, "bias", k->bias, p->bias, SCALES[s]);
+            check_bias(k, "bias_relu", k->bias_relu, p->bias_relu, SCALES[s]);
+            check_bias(k, "bias_gelu_erf", k->bias_gelu_erf, p->bias_gelu_erf, SCALES[s]);
+            check_bias(k, "bias_gelu_tanh", k->bias_gelu_tanh, p->bias_gelu_tanh, SCALES[s]);
+            check_bias(k, "bias_tanh", k->bias_tanh, p->bias_tanh, SCALES[s]);
+        }
+    }
+}
+
+static void check_norm(const cpu_kernels *k, uint64_t round)
+{
+    size_t rows = pick(round * 3, 1, 7), d = pick(round * 3 + 1, 2, 800);
+    bool with_delta = round % 3 != 0;
+    guarded x = make(rows * d, round, 3), y = make(rows * d, round, 3), delta = make(rows * d, 100 + round, 2);
+    guarded bias = make(d, 200 + round, 1), gain = make(d, 300 + round, 2), shift = make(d, 400 + round, 1);
+    const float *from = with_delta ? delta.data : NULL, *add = with_delta ? bias.data : NULL;
+    k->add_norm(x.data, from, add, gain.data, shift.data, 1e-12f, rows, d);
+    cpu_kernels_plain.add_norm(y.data, from, add, gain.data, shift.data, 1e-12f, rows, d);
+    compare(k->isa, "add_norm", &x, &y, 1e-5);
+    guarded *const all[] = {&x, &y, &delta, &bias, &gain, &shift};
+    for (size_t i = 0; i < RRK_COUNT(all); i++)
+        drop(all[i], "add_norm");
+}
+
+Test(kernel_check, norm_with_residual)
+{
+    FOR_EACH_TABLE(k)
+    {
+        for (uint64_t round = 0; round < ROUNDS; round++)
+            check_norm(k, round);
+    }
+}
+
+static void check_attention(const cpu_kernels *k, size_t n_tokens, size_t n_heads, size_t d_head, float scale)
+{
+    size_t d = n_heads * d_head;
+    guarded qkv = make(n_tokens * 3 * d, n_tokens * 7 + d_head, scale);
+    guarded x = make(n_tokens * d, 1, 0), y = make(n_tokens * d, 1, 0);
+    guarded scratch = make(cpu_attention_scratch(n_tokens, d_head), 2, 1);
+    cpu_attention a = {
+        .qkv = qkv.data,
+        .out = x.data,
+        .n_tokens = n_tokens,
+        .d = d,
+        .n_heads = n_heads,
+        .scale = 1 / sqrtf((float)d_head),
+        .scratch = scratch.data,
+    };
+    k->attention(&a);
+    a.out = y.data;
+    cpu_kernels_plain.attention(&a);
+    /* A score's rounding grows with the score, and softmax turns it into a relative error of the weight. */
+    compare(k->isa, "attention", &x, &y, 1e-5 + 2e-6 * (double)scale * (double)scale * sqrt((double)d_head));
+    drop(&qkv, "attention");
+    drop(&x, "attention");
+    drop(&y, "attention");
+    drop(&scratch, "attention's scratch");
+}
+
+Test(kernel_check, attention)
+{
+    static const size_t TOKENS[] = {1, 2, 3, 15, 16, 17, 47, 48, 49, 63, 64, 65, 130, 256};
+    static const size_t HEADS[] = {8, 16, 24, 32, 40, 64, 80};
+    FOR_EACH_TABLE(k)
+    {
+        for (size_t t = 0; t < RRK_COUNT(TOKENS); t++) {
+            for (size_t h = 0; h < RRK_COUNT(HEADS); h++)
+                check_attention(k, TOKENS[t], 1 + t % 3, HEADS[h], t % 2 ? 1 : 6);
+        }
+    }
+}
+
+Test(kernel_check, attention_survives_scores_far_apart)
+{
+    FOR_EACH_TABLE(k)
+    check_attention(k, 33, 2, 32, 40);
+}
+
+Test(kernel_check, mean_and_length)
+{
+    FOR_EACH_TABLE(k)
+    {
+        for (uint64_t round = 0; round < ROUNDS; round++) {
+            size_t rows = pick(round * 5, 1, 40), d = pick(round * 5 + 1, 1, 500);
+            guarded in = make(rows * d, round, 2), x = make(d, 1, 0), y = make(d, 1, 0);
+            k->mean(x.data, in.data, rows, d);
+            cpu_kernels_plain.mean(y.data, in.data, rows, d);
+            compare(k->isa, "mean", &x, &y, 1e-5);
+            k->normalize(x.data, d);
+            cpu_kernels_plain.normalize(y.data, d);
+            compare(k->isa, "normalize", &x, &y, 1e-5);
+            drop(&in, "mean");
+            drop(&x, "mean");
+            drop(&y, "mean");
+        }
+        float zeros[5] = {0};
+        k->normalize(zeros, 5);
+        cr_assert_eq(zeros[0], 0);
+    }
+}

@@ -63,9 +63,9 @@ rrk_status store_import_bad(store_importer *importer, store_place place, rrk_sta
         return RRK_OK;
     }
     if (is_input && place.line)
-        base_error_prefix(err, "%s:%llu: ", place.file, (unsigned long long)place.line);
+        base_error_prefix(err, "%s:%llu", place.file, (unsigned long long)place.line);
     else if (is_input)
-        base_error_prefix(err, "%s: ", place.file);
+        base_error_prefix(err, "%s", place.file);
     return status;
 }
 

@@ -57,7 +57,7 @@ rrk_status store_check_passage(const rrk_store *store, const rrk_passage *passag
     RRK_TRY(check_id(passage->id, err));
     rrk_status status = check_texts(store, passage, err);
     if (status != RRK_OK) {
-        base_error_prefix(err, "passage %.*s: ", (int)RRK_MIN(passage->id.len, (size_t)100), passage->id.data);
+        base_error_prefix(err, "passage %.*s", (int)RRK_MIN(passage->id.len, (size_t)100), passage->id.data);
         return status;
     }
     return check_metadata(passage, err);

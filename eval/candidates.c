@@ -44,10 +44,11 @@ static rrk_text text_of(const json_t *string)
     return (rrk_text){.data = json_string_value(string), .len = json_string_length(string)};
 }
 
-/* Of the keys that the object has, the first; NULL when it has none. */
+/* The first of the keys that the object has a value for; NULL when there is none. */
 static const char *first_of(const json_t *object, const char *const *keys)
 {
-    while (*keys && !json_object_get(object, *keys))
+    const json_t *value;
+    while (*keys && (!(value = json_object_get(object, *keys)) || json_is_null(value)))
         keys++;
     return *keys;
 }
@@ -75,7 +76,7 @@ static rrk_status take_id(json_t *object, const char *const *keys, rrk_text *out
 static rrk_status take_passage(json_t *item, rrk_passage *out, rrk_error *err)
 {
     static const char *const ids[] = {"docid", "pid", "id", "_id", NULL};
-    static const char *const texts[] = {"contents", "text", "segment", "body", "passage", NULL};
+    static const char *const texts[] = {"text", "contents", "segment", "body", "passage", NULL};
     const json_t *doc = json_object_get(item, "doc");
     const json_t *holder = json_is_object(doc) ? doc : item;
     *out = (rrk_passage){0};

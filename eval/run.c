@@ -136,6 +136,9 @@ rrk_status eval_run_order(const base_map *docs, eval_hit **out, size_t *n, rrk_e
 rrk_status eval_run_put(FILE *out, const eval_run_line *line, float *previous, rrk_error *err)
 {
     float score = (float)line->score;
+    if (!is_one_word(line->qid) || !is_one_word(line->docid))
+        return base_fail(err, RRK_E_INVALID, 0, "query '%.*s', docid '%.*s': a run cannot hold ids with white space",
+                         (int)line->qid.len, line->qid.data, (int)line->docid.len, line->docid.data);
     if (!isfinite(score))
         return base_fail(err, RRK_E_INVALID, 0, "query '%.*s': %g is no score for a run", (int)line->qid.len,
                          line->qid.data, line->score);

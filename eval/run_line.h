@@ -23,8 +23,8 @@ typedef struct eval_run_line {
 } eval_run_line;
 
 /*
- * *previous is the score of the line above, kept by the caller. RRK_E_INVALID for a score that is no 32-bit number, or
- * when none is left below the lowest.
+ * *previous is the score of the line above, kept by the caller. RRK_E_INVALID for an id that is empty or has white space,
+ * for a score that is no 32-bit number, and when none is left below the lowest.
  */
 rrk_status eval_run_put(FILE *out, const eval_run_line *line, float *previous, rrk_error *err);
 

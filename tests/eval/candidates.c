@@ -12,6 +12,8 @@ static const char *const same[] = {
     "\"bm25_score\":2.5}],\"qrels\":{}}\n",
     "\n{\"qid\":\"7\",\"query\":\"why\",\"candidates\":[{\"docid\":1,\"score\":2.5,\"text\":\"x\",\"title\":\"T\"}]}\n",
     "{\"qid\":7,\"query\":\"why\",\"candidates\":[{\"_id\":\"1\",\"title\":\"T\",\"doc\":\"x\"}]}\r\n",
+    "{\"qid\":7,\"query\":null,\"q_text\":\"why\",\"candidates\":[{\"docid\":null,\"pid\":1,\"title\":\"T\","
+    "\"text\":null,\"contents\":\"x\",\"body\":\"y\"}]}",
 };
 
 static const struct {

@@ -47,3 +47,15 @@ Test(run_lines, below_the_lowest_there_is_none)
     float previous = -FLT_MAX;
     cr_assert_eq(eval_run_put(stdout, &line, &previous, NULL), RRK_E_INVALID);
 }
+
+Test(run_lines, ids_with_white_space_are_refused)
+{
+    static const char *const ids[] = {"", "a b", "a\t", "\n"};
+    for (size_t i = 0; i < RRK_COUNT(ids); i++) {
+        eval_run_line docid = {rrk_text_of("q"), rrk_text_of(ids[i]), 1, 1, "t"};
+        eval_run_line qid = {rrk_text_of(ids[i]), rrk_text_of("d"), 1, 1, "t"};
+        float previous = EVAL_NO_SCORE;
+        cr_assert_eq(eval_run_put(stdout, &docid, &previous, NULL), RRK_E_INVALID, "row %zu", i);
+        cr_assert_eq(eval_run_put(stdout, &qid, &previous, NULL), RRK_E_INVALID, "row %zu", i);
+    }
+}

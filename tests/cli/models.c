@@ -238,6 +238,23 @@ Test(rerank, of_a_run_is_that_of_its_candidates, .fini = drop_model)
     cr_assert_str_eq(result.out, other.out);
 }
 
+/* Each query with its own text, in the order of their first lines, though the lines are mixed. */
+Test(rerank, of_a_run_takes_every_query, .fini = drop_model)
+{
+    const char *store = make_store(), *dir = make_model(EMBEDDING);
+    const char *run = child_path("mixed.run"), *queries = child_path("mixed.tsv");
+    child_write(queries, "a\tword100 word101\nb\tword40 word5 word41\nc\tword5 word6 word7\n");
+    child_write(run, "b Q0 d0 1 3 t\na Q0 d0 1 3 t\nc Q0 d2 1 1 t\nb Q0 d2 2 1 t\na Q0 d5 2 1 t\nc Q0 d0 2 3 t\n");
+    RUN(result, NULL, "rerank", "-S", "embedding", "-m", dir, "-t", "1", "-s", store, "--run", run, "-q", queries);
+    expect_done();
+    static const char *const expected[] = {"b Q0 d2 1 ", "b Q0 d0 2 ", "a Q0 d5 1 ",
+                                           "a Q0 d0 2 ", "c Q0 d0 1 ", "c Q0 d2 2 "};
+    const char *at = result.out;
+    for (size_t i = 0; i < RRK_COUNT(expected); i++, at = strchr(at, '\n') + 1)
+        cr_assert_eq(strncmp(at, expected[i], strlen(expected[i])), 0, "line %zu: %s", i, result.out);
+    cr_assert_str_empty(at);
+}
+
 static void rerank_run(const char *store, const char *content)
 {
     const char *run = child_path("bad.run"), *queries = child_path("bad.tsv");

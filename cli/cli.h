@@ -152,6 +152,14 @@ static inline void cli_free_list(rrk_passage_list **list)
 {
     rrk_passage_list_free(*list);
 }
+static inline void cli_free_run(rrk_run **run)
+{
+    rrk_run_free(*run);
+}
+static inline void cli_free_qrels(rrk_qrels **qrels)
+{
+    rrk_qrels_free(*qrels);
+}
 static inline void cli_close_reranker(rrk_reranker **reranker)
 {
     rrk_reranker_close(*reranker);

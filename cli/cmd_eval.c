@@ -69,16 +69,6 @@ static void free_report(report *r)
     base_free(r->measure_text);
 }
 
-static void free_qrels(rrk_qrels **qrels)
-{
-    rrk_qrels_free(*qrels);
-}
-
-static void free_run(rrk_run **run)
-{
-    rrk_run_free(*run);
-}
-
 static void free_text(char **text)
 {
     base_free(*text);
@@ -101,7 +91,7 @@ static rrk_status split_measures(report *r, rrk_error *err)
 
 static rrk_status add_row(report *r, const char *name, const rrk_qrels *qrels, const char *run_path, rrk_error *err)
 {
-    rrk_run *run RRK_AUTO(free_run) = NULL;
+    rrk_run *run RRK_AUTO(cli_free_run) = NULL;
     rrk_evaluate_options o;
     rrk_evaluate_options_init(&o);
     o.relevance_level = (int)r->values->level;
@@ -118,7 +108,7 @@ static rrk_status add_row(report *r, const char *name, const rrk_qrels *qrels, c
 
 static rrk_status read_runs(report *r, char **operands, size_t n, rrk_error *err)
 {
-    rrk_qrels *qrels RRK_AUTO(free_qrels) = NULL;
+    rrk_qrels *qrels RRK_AUTO(cli_free_qrels) = NULL;
     RRK_TRY(rrk_qrels_read(&qrels, operands[0], err));
     for (size_t i = 1; i < n; i++)
         RRK_TRY(add_row(r, operands[i], qrels, operands[i], err));
@@ -135,7 +125,7 @@ static rrk_status read_set(report *r, const char *operand, rrk_error *err)
         return base_fail(err, RRK_E_INVALID, 0, "'%s' is no set: expected NAME=QRELS:RUN", operand);
     *qrels_path++ = '\0';
     *run_path++ = '\0';
-    rrk_qrels *qrels RRK_AUTO(free_qrels) = NULL;
+    rrk_qrels *qrels RRK_AUTO(cli_free_qrels) = NULL;
     RRK_TRY(rrk_qrels_read(&qrels, qrels_path, err));
     return add_row(r, text, qrels, run_path, err);
 }

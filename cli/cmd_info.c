@@ -1,5 +1,6 @@
 /* rrk info: what this rrk is, what a model folder holds, what a store holds. */
 #include "cli/cli.h"
+#include "encoder/compute.h"
 
 #include <jansson.h>
 #include <sys/stat.h>
@@ -50,10 +51,18 @@ static rrk_status print(json_t *json, bool as_json, rrk_error *err)
     return RRK_OK;
 }
 
+static void close_device(enc_device **device)
+{
+    if (*device)
+        (*device)->ops->close(*device);
+}
+
 static rrk_status show_self(const info_values *values, rrk_error *err)
 {
-    return print(json_pack("{s:s, s:i, s:s}", "version", rrk_version_string(), "processors", rrk_processor_count(),
-                           "strategies", "bm25 embedding cross"),
+    enc_device *device RRK_AUTO(close_device) = NULL;
+    RRK_TRY(enc_cpu_open(&device, err));
+    return print(json_pack("{s:s, s:i, s:s, s:s}", "version", rrk_version_string(), "processors", rrk_processor_count(),
+                           "compute", device->ops->describe(device), "strategies", "bm25 embedding cross"),
                  values->json, err);
 }
 

@@ -1,10 +1,11 @@
 /* rrk rerank: many queries' candidates put in order by a model, as a TREC run with a note of how it came about. */
 #include "cli/cli.h"
-#include "cli/inputs.h"
+#include "cli/source.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "eval/run_line.h"
 
 #include <jansson.h>
 #include <time.h>
@@ -105,7 +106,7 @@ static rrk_status rank_list(job *j, const cli_list *list, rrk_error *err)
     const rerank_values *values = j->values;
     rrk_rank_options given;
     rrk_rank_stats stats;
-    float previous = CLI_NO_SCORE;
+    float previous = EVAL_NO_SCORE;
     size_t n_hits = list->n_passages;
     rrk_rank_options_init(&given);
     rrk_rank_stats_init(&stats);
@@ -121,16 +122,16 @@ static rrk_status rank_list(job *j, const cli_list *list, rrk_error *err)
         rrk_reranker_rank(j->reranker, list->query, list->passages, list->n_passages, &given, j->hits, &n_hits, err));
     add_stats(&j->totals, &stats, list->n_passages);
     for (size_t i = 0; i < n_hits; i++) {
-        cli_run_line line = {list->qid, list->passages[j->hits[i].index].id, i + 1, j->hits[i].score,
-                             values->tag ? values->tag : strategy_names[values->strategy]};
-        cli_run_put(j->out, &line, &previous);
+        eval_run_line line = {list->qid, list->passages[j->hits[i].index].id, i + 1, j->hits[i].score,
+                              values->tag ? values->tag : strategy_names[values->strategy]};
+        RRK_TRY(eval_run_put(j->out, &line, &previous, err));
     }
     return RRK_OK;
 }
 
 static rrk_status rank_all(job *j, rrk_error *err)
 {
-    cli_list list RRK_AUTO(cli_list_free) = {0};
+    cli_list list = {0};
     cli_progress progress;
     uint64_t done, total;
     bool more = true;
@@ -221,13 +222,13 @@ static rrk_status write_provenance(const job *j, rrk_encoder *encoder, double el
     return base_output_commit(&output, err);
 }
 
-static rrk_status open_source(job *j, rrk_store **store, cli_queries *queries, rrk_error *err)
+static rrk_status open_source(job *j, rrk_store **store, eval_queries *queries, rrk_error *err)
 {
     const rerank_values *values = j->values;
     if (values->candidates)
         return cli_source_of_file(&j->source, values->candidates, err);
     RRK_TRY(cli_open_store(store, values->store, RRK_STORE_READONLY, err));
-    RRK_TRY(cli_queries_read(queries, values->queries, err));
+    RRK_TRY(eval_queries_read(queries, values->queries, err));
     return cli_source_of_run(&j->source, values->run, *store, queries, err);
 }
 
@@ -241,7 +242,7 @@ static void job_free(job *j)
 static rrk_status run(const rerank_values *values, rrk_error *err)
 {
     rrk_store *store RRK_AUTO(cli_close_store) = NULL;
-    cli_queries queries RRK_AUTO(cli_queries_free) = {0};
+    eval_queries queries RRK_AUTO(eval_queries_free) = {0};
     rrk_encoder *encoder RRK_AUTO(cli_close_encoder) = NULL;
     base_output output RRK_AUTO(base_output_abort) = {0};
     job j RRK_AUTO(job_free) = {.values = values};

@@ -1,9 +1,11 @@
 /* rrk retrieve: the candidates of many queries as a TREC run. */
 #include "cli/cli.h"
-#include "cli/inputs.h"
 
 #include "base/alloc.h"
 #include "base/file.h"
+#include "eval/queries.h"
+#include "eval/run_line.h"
+#include "eval/table.h"
 
 typedef struct retrieve_values {
     const char *store;
@@ -58,7 +60,7 @@ typedef struct retrieval {
 static rrk_status write_hits(retrieval *r, rrk_text qid, size_t n, rrk_error *err)
 {
     rrk_passage_list *list RRK_AUTO(cli_free_list) = NULL;
-    float previous = CLI_NO_SCORE;
+    float previous = EVAL_NO_SCORE;
     size_t rank = 0, n_items;
     for (size_t i = 0; i < n; i++)
         r->rows[i] = r->candidates[i].row;
@@ -68,27 +70,27 @@ static rrk_status write_hits(retrieval *r, rrk_text qid, size_t n, rrk_error *er
         rrk_text id = items[i].id;
         if (r->values->drop_self && id.len == qid.len && memcmp(id.data, qid.data, id.len) == 0)
             continue;
-        cli_run_line line = {qid, id, ++rank, r->candidates[i].score, r->tag};
-        cli_run_put(r->out, &line, &previous);
+        eval_run_line line = {qid, id, ++rank, r->candidates[i].score, r->tag};
+        RRK_TRY(eval_run_put(r->out, &line, &previous, err));
     }
     return RRK_OK;
 }
 
-static rrk_status retrieve_all(retrieval *r, const cli_queries *queries, const base_map *judged, rrk_error *err)
+static rrk_status retrieve_all(retrieval *r, const eval_queries *queries, const rrk_qrels *judged, rrk_error *err)
 {
     cli_progress progress;
     rrk_status status = RRK_OK;
-    size_t n_queries = cli_queries_len(queries);
+    size_t n_queries = eval_queries_len(queries);
     cli_progress_begin(&progress, verb.name, "queries");
     if (cli_interrupted())
         status = base_fail(err, RRK_E_CANCELLED, 0, "interrupted");
     for (size_t i = 0; i < n_queries && status == RRK_OK; i++) {
-        rrk_text qid = cli_queries_id(queries, i);
+        rrk_text qid = eval_queries_id(queries, i);
         size_t n = r->capacity;
         if (cli_interrupted())
             status = base_fail(err, RRK_E_CANCELLED, 0, "interrupted");
-        else if (!judged || base_map_get(judged, qid, NULL))
-            status = rrk_retriever_retrieve(r->retriever, cli_queries_text(queries, i), r->candidates, &n, err);
+        else if (!judged || eval_table_docs(&judged->table, qid))
+            status = rrk_retriever_retrieve(r->retriever, eval_queries_text(queries, i), r->candidates, &n, err);
         else
             n = 0;
         if (status != RRK_OK)
@@ -113,17 +115,17 @@ static rrk_status open_retriever(retrieval *r, rrk_encoder *encoder, rrk_error *
 
 static rrk_status run(const retrieve_values *values, rrk_error *err)
 {
-    cli_queries queries RRK_AUTO(cli_queries_free) = {0};
-    base_map *judged RRK_AUTO(base_map_free_ptr) = NULL;
+    eval_queries queries RRK_AUTO(eval_queries_free) = {0};
+    rrk_qrels *judged RRK_AUTO(cli_free_qrels) = NULL;
     rrk_store *store RRK_AUTO(cli_close_store) = NULL;
     rrk_encoder *encoder RRK_AUTO(cli_close_encoder) = NULL;
     rrk_retriever *retriever RRK_AUTO(cli_close_retriever) = NULL;
     base_output output RRK_AUTO(base_output_abort) = {0};
     retrieval r = {.values = values, .capacity = values->k + values->drop_self};
     RRK_TRY(cli_open_store(&store, values->store, RRK_STORE_READONLY, err));
-    RRK_TRY(cli_queries_read(&queries, values->queries, err));
+    RRK_TRY(eval_queries_read(&queries, values->queries, err));
     if (values->qrels)
-        RRK_TRY(cli_judged_read(&judged, values->qrels, err));
+        RRK_TRY(rrk_qrels_read(&judged, values->qrels, err));
     if (values->model)
         RRK_TRY(cli_open_encoder(&encoder, values->model, values->threads, err));
     r.store = store;

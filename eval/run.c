@@ -1,6 +1,7 @@
 /* Runs: read from TREC lines, built in memory, put in trec_eval's order and written so that any reader finds it. */
 #include "base/alloc.h"
 #include "base/file.h"
+#include "eval/run_line.h"
 #include "eval/table.h"
 
 #include <locale.h>
@@ -158,20 +159,35 @@ rrk_status eval_run_order(const base_map *docs, eval_hit **out, size_t *n, rrk_e
     return RRK_OK;
 }
 
+rrk_status eval_run_put(FILE *out, const eval_run_line *line, float *previous, rrk_error *err)
+{
+    float score = (float)line->score;
+    if (!is_one_word(line->qid) || !is_one_word(line->docid))
+        return base_fail(err, RRK_E_INVALID, 0, "query '%.*s', docid '%.*s': a run cannot hold ids with white space",
+                         (int)line->qid.len, line->qid.data, (int)line->docid.len, line->docid.data);
+    if (!isfinite(score))
+        return base_fail(err, RRK_E_INVALID, 0, "query '%.*s': %g is no score for a run", (int)line->qid.len,
+                         line->qid.data, line->score);
+    if (score >= *previous)
+        score = nextafterf(*previous, -INFINITY);
+    if (!isfinite(score))
+        return base_fail(err, RRK_E_INVALID, 0, "query '%.*s': no 32-bit score is left below the lowest",
+                         (int)line->qid.len, line->qid.data);
+    *previous = score;
+    fprintf(out, "%.*s Q0 %.*s %zu %.9g %s\n", (int)line->qid.len, line->qid.data, (int)line->docid.len,
+            line->docid.data, line->rank, (double)score, line->tag);
+    return RRK_OK;
+}
+
 static rrk_status write_query(FILE *stream, rrk_text qid, const base_map *docs, const char *tag, rrk_error *err)
 {
     eval_hit *hits RRK_AUTO(base_free_ptr) = NULL;
+    float previous = EVAL_NO_SCORE;
     size_t n;
     RRK_TRY(eval_run_order(docs, &hits, &n, err));
-    float above = INFINITY;
     for (size_t i = 0; i < n; i++) {
-        float score = hits[i].score < above ? hits[i].score : nextafterf(above, -INFINITY);
-        if (!isfinite(score))
-            return base_fail(err, RRK_E_INVALID, 0, "query '%.*s': no 32-bit score is left below the lowest",
-                             (int)qid.len, qid.data);
-        fprintf(stream, "%.*s Q0 %.*s %zu %.9g %s\n", (int)qid.len, qid.data, (int)hits[i].docid.len,
-                hits[i].docid.data, i + 1, (double)score, tag);
-        above = score;
+        eval_run_line line = {qid, hits[i].docid, i + 1, (double)hits[i].score, tag};
+        RRK_TRY(eval_run_put(stream, &line, &previous, err));
     }
     return RRK_OK;
 }

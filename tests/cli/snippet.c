@@ -1,9 +1,7 @@
-/* Which window of a text a snippet shows, and run lines whose order survives 32-bit scores. */
+/* Which window of a text a snippet shows. */
 #include "cli/snippet.h"
-#include "cli/inputs.h"
 
 #include <criterion/criterion.h>
-#include <stdlib.h>
 #include <string.h>
 
 static size_t start, end;
@@ -62,27 +60,4 @@ Test(snippet, a_mark_wider_than_the_window_does_no_harm)
     cli_snippet_window(rrk_text_of("x yyyyyyyyyyyyyyyyyyyyyyyyyyyy z"), &mark, 1, 8, &start, &end);
     cr_assert_leq(end - start, 8);
     cr_assert_leq(start, end);
-}
-
-Test(run_lines, scores_decrease_even_as_floats)
-{
-    char *data = NULL;
-    size_t len;
-    FILE *out = open_memstream(&data, &len);
-    const double scores[] = {1.0, 1.0, 1.0 - 1e-12, 0.5, 0.5};
-    float previous = CLI_NO_SCORE, last = CLI_NO_SCORE;
-    for (size_t i = 0; i < 5; i++) {
-        cli_run_line line = {rrk_text_of("q"), rrk_text_of("d"), i + 1, scores[i], "t"};
-        cli_run_put(out, &line, &previous);
-    }
-    fclose(out);
-    char *at = data;
-    for (size_t i = 0; i < 5; i++) {
-        float score;
-        cr_assert_eq(sscanf(at, "q Q0 d %*u %f t", &score), 1);
-        cr_assert(score < last);
-        last = score;
-        at = strchr(at, '\n') + 1;
-    }
-    free(data);
 }

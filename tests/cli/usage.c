@@ -108,4 +108,5 @@ Test(usage, info_without_operand_describes_rrk)
     cr_assert_eq(result.code, 0);
     cr_assert_not_null(strstr(result.out, RRK_VERSION_STRING));
     cr_assert_not_null(strstr(result.out, "processors"));
+    cr_assert_not_null(strstr(result.out, "cpu f32 "), "%s", result.out);
 }

@@ -1,0 +1,102 @@
+/* Candidates of one query after the other, from a file or from a run and a store: see source.h. */
+#include "cli/source.h"
+
+#include "base/alloc.h"
+#include "eval/candidates.h"
+#include "eval/table.h"
+
+struct cli_source {
+    eval_candidates *file; /* NULL for a run */
+    rrk_run *run;
+    rrk_store *store;
+    const eval_queries *queries;
+    rrk_passage_list *fetched; /* of the current query */
+    size_t at;                 /* the run's next query */
+};
+
+void cli_source_free(cli_source *source)
+{
+    if (!source)
+        return;
+    rrk_passage_list_free(source->fetched);
+    rrk_run_free(source->run);
+    eval_candidates_close(source->file);
+    base_free(source);
+}
+
+static void free_ptr(cli_source **source)
+{
+    cli_source_free(*source);
+}
+
+rrk_status cli_source_of_file(cli_source **out, const char *path, rrk_error *err)
+{
+    cli_source *source RRK_AUTO(free_ptr) = base_calloc(1, sizeof *source);
+    if (!source)
+        return base_fail_nomem(err, sizeof *source);
+    RRK_TRY(eval_candidates_open(&source->file, path, err));
+    *out = RRK_STEAL(source);
+    return RRK_OK;
+}
+
+rrk_status cli_source_of_run(cli_source **out, const char *run_path, rrk_store *store, const eval_queries *queries,
+                             rrk_error *err)
+{
+    cli_source *source RRK_AUTO(free_ptr) = base_calloc(1, sizeof *source);
+    if (!source)
+        return base_fail_nomem(err, sizeof *source);
+    source->store = store;
+    source->queries = queries;
+    RRK_TRY(rrk_run_read(&source->run, run_path, err));
+    *out = RRK_STEAL(source);
+    return RRK_OK;
+}
+
+static rrk_status next_from_file(cli_source *source, cli_list *list, bool *more, rrk_error *err)
+{
+    eval_candidates_query query;
+    RRK_TRY(eval_candidates_next(source->file, &query, more, err));
+    *list = (cli_list){query.qid, query.query, query.passages, query.n};
+    return RRK_OK;
+}
+
+static rrk_status fetch_hits(cli_source *source, cli_list *list, const eval_hit *hits, size_t n, rrk_error *err)
+{
+    int64_t *rows RRK_AUTO(base_free_ptr) = base_alloc(n, sizeof *rows);
+    if (!rows)
+        return base_fail_nomem(err, n * sizeof *rows);
+    for (size_t i = 0; i < n; i++)
+        RRK_TRY(rrk_store_find(source->store, hits[i].docid, &rows[i], err));
+    RRK_TRY(rrk_store_fetch(source->store, rows, n, &source->fetched, err));
+    list->passages = rrk_passage_list_items(source->fetched, &list->n_passages);
+    return RRK_OK;
+}
+
+static rrk_status next_from_run(cli_source *source, cli_list *list, bool *more, rrk_error *err)
+{
+    eval_hit *hits RRK_AUTO(base_free_ptr) = NULL;
+    size_t n;
+    *more = source->at < rrk_run_queries(source->run);
+    if (!*more)
+        return RRK_OK;
+    const base_map *docs = source->run->table.docs[source->at];
+    list->qid = base_map_key(source->run->table.qids, source->at);
+    source->at++;
+    if (!eval_queries_find(source->queries, list->qid, &list->query))
+        return base_fail(err, RRK_E_NOTFOUND, 0, "the run's query is not in the queries file");
+    RRK_TRY(eval_run_order(docs, &hits, &n, err));
+    return fetch_hits(source, list, hits, n, err);
+}
+
+rrk_status cli_source_next(cli_source *source, cli_list *list, bool *more, rrk_error *err)
+{
+    *list = (cli_list){0};
+    rrk_passage_list_free(RRK_STEAL(source->fetched));
+    return source->file ? next_from_file(source, list, more, err) : next_from_run(source, list, more, err);
+}
+
+void cli_source_position(const cli_source *source, uint64_t *done, uint64_t *total)
+{
+    *done = source->file ? base_lines_bytes(eval_candidates_lines(source->file)) : source->at;
+    *total = source->file ? base_lines_total(eval_candidates_lines(source->file)) : rrk_run_queries(source->run);
+}

@@ -1,0 +1,31 @@
+/*
+ * Where rerank's passages come from, one query at a time: a candidates file, or a TREC run over a store's passages. The
+ * verb reads both through the same three calls.
+ */
+#ifndef RRK_CLI_SOURCE_H
+#define RRK_CLI_SOURCE_H
+
+#include "eval/queries.h"
+#include <rrk/store.h>
+
+/* One query and its passages; owned by the source, which fills them anew for each query. */
+typedef struct cli_list {
+    rrk_text qid;
+    rrk_text query;
+    const rrk_passage *passages; /* [n_passages] */
+    size_t n_passages;
+} cli_list;
+
+typedef struct cli_source cli_source;
+
+/* "-" is standard input. */
+rrk_status cli_source_of_file(cli_source **out, const char *path, rrk_error *err);
+/* store and queries are borrowed. */
+rrk_status cli_source_of_run(cli_source **out, const char *run_path, rrk_store *store, const eval_queries *queries,
+                             rrk_error *err);
+void cli_source_free(cli_source *source); /* NULL is fine */
+rrk_status cli_source_next(cli_source *source, cli_list *list, bool *more, rrk_error *err);
+/* How far it is, for progress: done of total, 0 when unknown. */
+void cli_source_position(const cli_source *source, uint64_t *done, uint64_t *total);
+
+#endif

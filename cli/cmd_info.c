@@ -60,7 +60,7 @@ static void close_device(enc_device **device)
 static rrk_status show_self(const info_values *values, rrk_error *err)
 {
     enc_device *device RRK_AUTO(close_device) = NULL;
-    RRK_TRY(enc_cpu_open(&device, err));
+    RRK_TRY(enc_cpu_open(&device, NULL, err));
     return print(json_pack("{s:s, s:i, s:s, s:s}", "version", rrk_version_string(), "processors", rrk_processor_count(),
                            "compute", device->ops->describe(device), "strategies", "bm25 embedding cross"),
                  values->json, err);

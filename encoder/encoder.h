@@ -52,7 +52,7 @@ typedef struct enc_row {
 
 /*
  * Runs rows through the model and its head; out is [n_rows, enc_output_dim()] in the order of rows. Rows are sorted by
- * length and cut into batches inside; the deadline is looked at between batches. Thread-safe: callers take turns.
+ * length and cut into batches inside; the deadline is looked at between batches and layers. Thread-safe: callers take turns.
  */
 rrk_status enc_run(rrk_encoder *encoder, const enc_row *rows, size_t n_rows, float *out, const base_deadline *deadline,
                    rrk_error *err);

@@ -1,7 +1,7 @@
 /*
  * Matrix products by oneDNN, and the only place that knows it: its API changed in 3.0, so both are spoken here. A weight
  * is packed once into whatever layout oneDNN likes best; a product runs on the calling thread alone, which is what makes
- * one thread a sub-batch work (see doc/adr/0003).
+ * one thread a batch work (see doc/adr/0003).
  */
 #ifndef RRK_ENCODER_CPU_GEMM_H
 #define RRK_ENCODER_CPU_GEMM_H

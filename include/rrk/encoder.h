@@ -3,8 +3,8 @@
  *
  * An encoder is opened from a folder in Hugging Face's layout: config.json, model.safetensors (or shards with their
  * index), a tokenizer (tokenizer.json or vocab.txt), and, for sentence-transformers models, modules.json with the
- * pooling's config. Weights are mapped, not copied, where their type allows. Texts run packed end to end without
- * padding, in batches cut by a token budget, so memory is bounded by the budget and not by the request.
+ * pooling's config. Lookup tables are used where the file is mapped, matrices are packed once. Texts run packed end to
+ * end without padding, in batches cut by a token budget, so memory is bounded by the budget and not by the request.
  *
  * Thread safety: an encoder may be used from several threads; calls take turns on its worker threads. Make encoders
  * after fork(): one that crossed a fork answers RRK_E_INVALID in the child.

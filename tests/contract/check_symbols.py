@@ -6,7 +6,7 @@ import sys
 
 import prototypes
 
-FOREIGN = ("__asan", "__odr", "__ubsan", "__gcov", "_init", "_fini", "__start", "__stop")
+FOREIGN = ("__asan", "__odr", "__ubsan", "__gcov", "_init", "_fini", "__start", "__stop", "__bss_start", "_edata", "_end")
 
 
 def exported(library):

@@ -344,7 +344,7 @@ static int cancel_at_once(void *ctx)
 Test(bert, cancelling_stops_between_layers_and_the_next_call_works)
 {
     folder f = folder_new();
-    rrk_encoder *encoder = tiny_open(&f, &TINY_SHAPES[0], 2);
+    rrk_encoder *encoder = tiny_open(&f, &TINY_SHAPES[0], 1);
     int32_t ids[TINY_N_ROWS][TINY_MAX_ROW];
     enc_row rows[TINY_N_ROWS];
     tiny_rows(&TINY_SHAPES[0], ids, rows);

@@ -36,8 +36,10 @@ typedef struct bench {
 
 typedef struct round_result {
     double seconds;
-    double share; /* of the better product rate of this round */
-    bench_rate rate;
+    double cpu_seconds;
+    double share;     /* of the better product rate of this round, by the clock on the wall */
+    double cpu_share; /* the same by CPU time, which other programs of a shared machine disturb little */
+    bench_rates rates;
 } round_result;
 
 static void bench_free(bench *b)
@@ -167,13 +169,8 @@ static long peak_rss_kib(void)
     return getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_maxrss : -1;
 }
 
-static double best_rate(const bench_rate *rate)
-{
-    return RRK_MAX(rate->blocks_gflops, rate->whole_gflops);
-}
-
 /* What the reference product allocates is given back here, so that it does not add to the peak of the run. */
-static rrk_status measure_rate(int n_threads, bench_rate *out, rrk_error *err)
+static rrk_status measure_rate(int n_threads, bench_rates *out, rrk_error *err)
 {
     bench_product *product RRK_AUTO(bench_product_close_ptr) = NULL;
     RRK_TRY(bench_product_open(&product, n_threads, err));
@@ -183,11 +180,16 @@ static rrk_status measure_rate(int n_threads, bench_rate *out, rrk_error *err)
 /* The rate is taken right before the rows, so that what else the machine does weighs on both. */
 static rrk_status run_round(bench *b, int n_threads, round_result *out, rrk_error *err)
 {
-    RRK_TRY(measure_rate(n_threads, &out->rate, err));
+    const bench_rates *rates = &out->rates;
+    RRK_TRY(measure_rate(n_threads, &out->rates, err));
     int64_t start = base_now_ns();
+    double cpu_start = bench_cpu_seconds();
     RRK_TRY(enc_run(b->encoder, b->rows, b->n_rows, b->out, NULL, err));
     out->seconds = base_ms_since(start) * 1e-3;
-    out->share = b->gflop / out->seconds / best_rate(&out->rate);
+    out->cpu_seconds = bench_cpu_seconds() - cpu_start;
+    out->share = b->gflop / out->seconds / RRK_MAX(rates->blocks.gflops, rates->whole.gflops);
+    out->cpu_share =
+        b->gflop * n_threads / out->cpu_seconds / RRK_MAX(rates->blocks.cpu_gflops, rates->whole.cpu_gflops);
     return RRK_OK;
 }
 
@@ -205,15 +207,18 @@ static void print_results(const bench *b, round_result *rounds, size_t n_rounds,
     rrk_encoder_get_info(b->encoder, &info, &err);
     qsort(rounds, n_rounds, sizeof *rounds, by_seconds);
     const round_result *median = &rounds[n_rounds / 2];
-    printf(
-        "{\"compute\": \"%s\", \"threads\": %d, \"rows\": %zu, \"tokens\": %zu, \"gflop\": %.3f, \"rounds\": %zu, "
-        "\"passages_per_s\": %.2f, \"passages_per_s_min\": %.2f, \"passages_per_s_max\": %.2f, \"tokens_per_s\": %.0f, "
-        "\"gflop_per_s\": %.2f, \"product_blocks_gflop_per_s\": %.2f, \"product_whole_gflop_per_s\": %.2f, "
-        "\"share\": %.4f, \"peak_rss_mib\": %.1f}\n",
-        info.compute, n_threads, b->n_rows, b->n_ids, b->gflop, n_rounds, (double)b->n_rows / median->seconds,
-        (double)b->n_rows / rounds[n_rounds - 1].seconds, (double)b->n_rows / rounds[0].seconds,
-        (double)b->n_ids / median->seconds, b->gflop / median->seconds, median->rate.blocks_gflops,
-        median->rate.whole_gflops, median->share, (double)peak_rss_kib() / 1024);
+    double n = (double)b->n_rows;
+    const bench_rates *rates = &median->rates;
+    printf("{\"compute\": \"%s\", \"threads\": %d, \"rounds\": %zu,\n", info.compute, n_threads, n_rounds);
+    printf(" \"rows\": %zu, \"tokens\": %zu, \"gflop\": %.3f,\n", b->n_rows, b->n_ids, b->gflop);
+    printf(" \"passages_per_s\": %.2f, \"passages_per_s_min\": %.2f, \"passages_per_s_max\": %.2f,\n",
+           n / median->seconds, n / rounds[n_rounds - 1].seconds, n / rounds[0].seconds);
+    printf(" \"tokens_per_s\": %.0f, \"gflop_per_s\": %.2f, \"cpu_seconds\": %.3f, \"peak_rss_mib\": %.1f,\n",
+           (double)b->n_ids / median->seconds, b->gflop / median->seconds, median->cpu_seconds,
+           (double)peak_rss_kib() / 1024);
+    printf(" \"product_gflop_per_s\": {\"blocks\": %.2f, \"whole\": %.2f, ", rates->blocks.gflops, rates->whole.gflops);
+    printf("\"blocks_cpu\": %.2f, \"whole_cpu\": %.2f},\n", rates->blocks.cpu_gflops, rates->whole.cpu_gflops);
+    printf(" \"share\": %.4f, \"cpu_share\": %.4f}\n", median->share, median->cpu_share);
 }
 
 static rrk_status write_outputs(const bench *b, const char *path, rrk_error *err)

@@ -4,7 +4,7 @@
     encoder_peers.py --model DIR --texts FILE.jsonl --rrk BUILD/bench/bench-encoder [--limit N] [--rounds 5]
 
 FILE.jsonl has a JSON object a line with "candidates": [{"text": ...}, ...] or with "text". Texts are tokenised once, to
-at most 256 tokens, and the ids are what everybody gets (sentence-transformers tokenises by itself, and its row says so).
+at most 256 tokens, and the ids are what everybody gets (sentence-transformers tokenises by itself; its row says so).
 Peers get batches of 32 sorted by length. Whatever of them imports takes part; what does not is named. Every peer is a
 process of its own that lives through all rounds and sleeps while others run. A peer whose vectors differ from rrk's
 (cosine below 0.9999) is reported, not timed.
@@ -268,13 +268,14 @@ class TorchProduct:
         self.x, self.w, self.y = torch.rand(m, k), torch.rand(k, n), torch.empty(m, n)
 
     def rate(self, seconds=0.4):
-        samples, start = [], time.perf_counter()
+        samples, start, cpu = [], time.perf_counter(), time.process_time()
         while time.perf_counter() - start < seconds:
             before = time.perf_counter()
             self.torch.mm(self.x, self.w, out=self.y)
             samples.append(time.perf_counter() - before)
         m, n, k = PRODUCT
-        return 2e-9 * m * n * k / statistics.median(samples)
+        gflop = 2e-9 * m * n * k
+        return gflop / statistics.median(samples), gflop * len(samples) * THREADS / (time.process_time() - cpu)
 
 
 PEERS = {"ct2": CTranslate2, "ct2x2": CTranslate2Replicas, "ort": OnnxRuntime, "openvino": OpenVino,
@@ -303,9 +304,9 @@ def serve(kind, job_path):
         if kind == "product":
             answer = {"rate": peer.rate()}
         else:
-            before = time.perf_counter()
+            before, cpu = time.perf_counter(), time.process_time()
             vectors = peer.run(job["rows"])
-            answer = {"seconds": time.perf_counter() - before}
+            answer = {"seconds": time.perf_counter() - before, "cpu": time.process_time() - cpu}
             np.asarray(vectors, dtype=np.float32).tofile(os.path.join(job["scratch"], kind + ".f32"))
         print(json.dumps(answer), file=pipe, flush=True)
 
@@ -363,26 +364,36 @@ def start_peers(kinds, job_path):
     return processes
 
 
+def one_round(args, product, peers, ids_path, scratch):
+    """{kind: (seconds, CPU seconds)} and under "rates" {way: (GFLOP/s, GFLOP/s by CPU time)}."""
+    report = run_rrk(args, ids_path, os.path.join(scratch, "rrk.f32"))
+    rates = report["product_gflop_per_s"]
+    result = {"report": report, "rrk": (report["rows"] / report["passages_per_s"], report["cpu_seconds"])}
+    result["rates"] = {"oneDNN, by blocks": (rates["blocks"], rates["blocks_cpu"]),
+                       "oneDNN, one call": (rates["whole"], rates["whole_cpu"])}
+    if product:
+        result["rates"]["PyTorch"] = tuple(product.ask()["rate"])
+    for p in peers:
+        answer = p.ask()
+        result[p.kind] = (answer["seconds"], answer["cpu"])
+    result["load"] = os.getloadavg()[0]
+    return result
+
+
 def run_rounds(args, processes, ids_path, scratch, n_rows):
-    """A list a round: {kind: passages/s}, with rrk's own report and the better of the product rates under "rate"."""
     product = next((p for p in processes if p.kind == "product"), None)
     peers = [p for p in processes if p is not product]
     rounds = []
     for number in range(args.rounds):
-        report = run_rrk(args, ids_path, os.path.join(scratch, "rrk.f32"))
-        result = {"rrk": report["passages_per_s"], "report": report}
-        rates = [report["product_blocks_gflop_per_s"], report["product_whole_gflop_per_s"]]
-        result["torch_rate"] = product.ask()["rate"] if product else 0.0
-        result["rate"] = max(rates + [result["torch_rate"]])
-        for p in list(peers):
-            result[p.kind] = n_rows / p.ask()["seconds"]
-            worst = cosine(scratch, p.kind, n_rows) if number == 0 else 1.0
+        result = one_round(args, product, peers, ids_path, scratch)
+        for p in list(peers) if number == 0 else []:
+            worst = cosine(scratch, p.kind, n_rows)
             if worst < MIN_COSINE:
                 print(f"left out: {p.hello['name']}: its vectors differ from rrk's, cosine {worst:.6f}", flush=True)
                 peers.remove(p)
         rounds.append(result)
-        figures = ", ".join(f"{k} {v:.1f}" for k, v in result.items() if k != "report")
-        print(f"round {number + 1}, load {os.getloadavg()[0]:.1f}: {figures}", file=sys.stderr, flush=True)
+        figures = ", ".join(f"{k} {n_rows / result[k][0]:.1f}" for k in ["rrk"] + [p.kind for p in peers])
+        print(f"round {number + 1}, load {result['load']:.1f}: {figures}", file=sys.stderr, flush=True)
     return rounds, peers
 
 
@@ -396,27 +407,36 @@ def processor():
     return f"{name} (family {family}, model {model}; {', '.join(flags)}), {os.cpu_count()} processors"
 
 
-def print_report(args, rounds, peers, rows, gflop):
+def print_setting(args, rounds, rows, gflop):
     n_tokens = sum(len(r) for r in rows)
-    report = rounds[-1]["report"]
-    print(f"{datetime.date.today()}, {processor()}, {THREADS} threads each, {args.rounds} rounds, interleaved; "
-          f"Python {platform.python_version()}.")
+    print(f"{datetime.date.today()}, {processor()}, {THREADS} threads each, {len(rounds)} rounds, interleaved; "
+          f"Python {platform.python_version()}; load {min(r['load'] for r in rounds):.1f} to "
+          f"{max(r['load'] for r in rounds):.1f}.")
     print(f"{len(rows)} passages, {n_tokens} tokens ({n_tokens / len(rows):.1f} a passage), {gflop:.0f} GFLOP.")
-    for name, key in (("rrk's blocks", "product_blocks_gflop_per_s"), ("one call", "product_whole_gflop_per_s")):
-        print(f"Product {'x'.join(map(str, PRODUCT))}, {name}: "
-              f"{statistics.median(r['report'][key] for r in rounds):.0f} GFLOP/s.")
-    print(f"Product in PyTorch: {statistics.median(r['torch_rate'] for r in rounds):.0f} GFLOP/s. "
-          f"rrk's peak memory: {report['peak_rss_mib']:.0f} MiB.\n")
-    print("| runtime | passages/s | min..max | rrk is faster by | share of the product rate |")
-    print("|---|---:|---:|---:|---:|")
-    entries = [("rrk", f"**rrk** ({report['compute']})")]
+    for way in rounds[0]["rates"]:
+        wall, cpu = (statistics.median(r["rates"][way][i] for r in rounds) for i in (0, 1))
+        print(f"Product {'x'.join(map(str, PRODUCT))}, {way}: {wall:.0f} GFLOP/s ({cpu:.0f} by CPU time).")
+    print(f"rrk's peak memory: {rounds[-1]['report']['peak_rss_mib']:.0f} MiB.\n")
+
+
+def share(round_, kind, gflop, clock):
+    """Of the best product rate of the round; clock is 0 for the one on the wall, 1 for CPU time."""
+    per_second = gflop / round_[kind][clock] * (THREADS if clock else 1)
+    return per_second / max(rate[clock] for rate in round_["rates"].values())
+
+
+def print_report(args, rounds, peers, rows, gflop):
+    print_setting(args, rounds, rows, gflop)
+    print("| runtime | passages/s | min..max | rrk faster by | by CPU time | share of product rate | by CPU time |")
+    print("|---|---:|---:|---:|---:|---:|---:|")
+    entries = [("rrk", f"**rrk** ({rounds[0]['report']['compute']})")]
     entries += [(p.kind, f"{p.hello['name']} {p.hello['version']}") for p in peers]
-    for kind, label in sorted(entries, key=lambda e: -statistics.median(r[e[0]] for r in rounds)):
-        speeds = [r[kind] for r in rounds]
-        ratio = statistics.median(r["rrk"] / r[kind] for r in rounds)
-        share = statistics.median(r[kind] * gflop / len(rows) / r["rate"] for r in rounds)
+    for kind, label in sorted(entries, key=lambda e: statistics.median(r[e[0]][0] for r in rounds)):
+        speeds = [len(rows) / r[kind][0] for r in rounds]
+        ratios = [statistics.median(r[kind][clock] / r["rrk"][clock] for r in rounds) for clock in (0, 1)]
+        shares = [statistics.median(share(r, kind, gflop, clock) for r in rounds) for clock in (0, 1)]
         print(f"| {label} | {statistics.median(speeds):.1f} | {min(speeds):.1f}..{max(speeds):.1f} | "
-              f"{ratio:.2f} x | {share:.2f} |")
+              f"{ratios[0]:.2f} x | {ratios[1]:.2f} x | {shares[0]:.2f} | {shares[1]:.2f} |")
     for p in peers:
         if p.hello["note"]:
             print(f"\n{p.hello['name']}: {p.hello['note']}")

@@ -11,6 +11,7 @@
 #include <omp.h>
 #include <oneapi/dnnl/dnnl.h>
 #include <stdlib.h>
+#include <time.h>
 
 enum { MAX_LANES = 64, MAX_SAMPLES = 4096, N_WARM_UP = 3 };
 
@@ -113,7 +114,14 @@ static int compare_doubles(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static rrk_status time_one_way(bench_product *p, bool (*way)(bench_product *), double seconds, double *gflops,
+double bench_cpu_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static rrk_status time_one_way(bench_product *p, bool (*way)(bench_product *), double seconds, bench_rate *out,
                                rrk_error *err)
 {
     double samples_ms[MAX_SAMPLES];
@@ -123,19 +131,21 @@ static rrk_status time_one_way(bench_product *p, bool (*way)(bench_product *), d
             return base_fail(err, RRK_E_DEVICE, 0, "oneDNN failed in the reference product");
     }
     int64_t start = base_now_ns();
+    double cpu_start = bench_cpu_seconds();
     do {
         int64_t before = base_now_ns();
         if (!way(p))
             return base_fail(err, RRK_E_DEVICE, 0, "oneDNN failed in the reference product");
         samples_ms[n++] = base_ms_since(before);
     } while (n < MAX_SAMPLES && base_ms_since(start) < seconds * 1e3);
+    out->cpu_gflops = PRODUCT_GFLOP * (double)n * p->n_threads / (bench_cpu_seconds() - cpu_start);
     qsort(samples_ms, n, sizeof *samples_ms, compare_doubles);
-    *gflops = PRODUCT_GFLOP / (samples_ms[n / 2] * 1e-3);
+    out->gflops = PRODUCT_GFLOP / (samples_ms[n / 2] * 1e-3);
     return RRK_OK;
 }
 
-rrk_status bench_product_measure(bench_product *p, double seconds, bench_rate *out, rrk_error *err)
+rrk_status bench_product_measure(bench_product *p, double seconds, bench_rates *out, rrk_error *err)
 {
-    RRK_TRY(time_one_way(p, by_blocks, seconds, &out->blocks_gflops, err));
-    return time_one_way(p, as_a_whole, seconds, &out->whole_gflops, err);
+    RRK_TRY(time_one_way(p, by_blocks, seconds, &out->blocks, err));
+    return time_one_way(p, as_a_whole, seconds, &out->whole, err);
 }

@@ -19,11 +19,18 @@ static inline void bench_product_close_ptr(bench_product **product)
 }
 
 typedef struct bench_rate {
-    double blocks_gflops; /* the encoder's own way: packed weights, a thread a block of rows */
-    double whole_gflops;  /* one call for all rows, oneDNN's threads */
+    double gflops;     /* by the clock on the wall, the median */
+    double cpu_gflops; /* as if n_threads processors had worked on nothing else: from CPU time, over all samples */
 } bench_rate;
 
-/* Medians over about seconds of each way. */
-rrk_status bench_product_measure(bench_product *product, double seconds, bench_rate *out, rrk_error *err);
+typedef struct bench_rates {
+    bench_rate blocks; /* the encoder's own way: packed weights, a thread a block of rows */
+    bench_rate whole;  /* one call for all rows, oneDNN's threads */
+} bench_rates;
+
+/* Takes about seconds for each way. */
+rrk_status bench_product_measure(bench_product *product, double seconds, bench_rates *out, rrk_error *err);
+
+double bench_cpu_seconds(void); /* of this process, all threads */
 
 #endif

@@ -66,6 +66,11 @@ rrk_status store_statement(store_connection *connection, store_statement_id id, 
                             "n_terms = n_terms + ?3",
         [STORE_SQL_DROP_VECTOR] = "DELETE FROM vector WHERE row = ?1",
         [STORE_SQL_VECTOR_DROPPED] = "UPDATE vector_state SET generation = generation + 1, n_vectors = n_vectors - 1",
+        [STORE_SQL_DROP_CONTENT] = "DELETE FROM content WHERE row = ?1",
+        [STORE_SQL_DROP_PASSAGE] = "DELETE FROM passage WHERE row = ?1",
+        [STORE_SQL_NEXT_OF_DOCUMENT] = "SELECT row, id, n_terms FROM passage WHERE id > ?1 AND id < ?2 AND "
+                                       "substr(id, ?3) NOT GLOB '*[^0-9]*' AND CAST(substr(id, ?3) AS INTEGER) > ?4 "
+                                       "ORDER BY id LIMIT 1",
     };
     if (!connection->statements[id]) {
         unsigned flags = SQLITE_PREPARE_PERSISTENT;

@@ -3,6 +3,7 @@
  * passages of a document, so that importing the same text again finds the same ones.
  */
 #include "base/text.h"
+#include "base/utf8.h"
 #include "store/import.h"
 
 #include <string.h>
@@ -44,7 +45,7 @@ static rrk_status add_passage(document *d, rrk_text text, rrk_error *err)
     RRK_AUTO(base_buf_free) base_buf id = {.max = SIZE_MAX / 4};
     RRK_AUTO(base_buf_free) base_buf metadata = {.max = SIZE_MAX / 4};
     RRK_TRY(title_of(d, &title, err));
-    RRK_TRY(base_buf_printf(&id, err, "%s#%zu", d->name, ++d->n_passages));
+    RRK_TRY(base_buf_printf(&id, err, "%s#%zu", d->name, d->n_passages + 1));
     RRK_TRY(base_buf_append_string(&metadata, "{\"path\":", err));
     RRK_TRY(base_buf_append_json(&metadata, rrk_text_of(d->name), err));
     RRK_TRY(base_buf_printf(&metadata, err, ",\"line\":%llu}", (unsigned long long)d->start_line));
@@ -53,7 +54,10 @@ static rrk_status add_passage(document *d, rrk_text text, rrk_error *err)
                            .text = text,
                            .metadata = {metadata.data, metadata.len}};
     d->place.line = d->start_line;
-    return store_import_add(d->importer, d->place, &passage, err);
+    uint64_t n_skipped = d->importer->stats.n_skipped;
+    RRK_TRY(store_import_add(d->importer, d->place, &passage, err));
+    d->n_passages += d->importer->stats.n_skipped == n_skipped;
+    return RRK_OK;
 }
 
 static rrk_status flush(document *d, rrk_error *err)
@@ -155,7 +159,8 @@ static rrk_status take_line(document *d, rrk_text line, uint64_t number, rrk_err
 
 static bool is_markdown_name(const char *name)
 {
-    const char *dot = strrchr(name, '.');
+    const char *slash = strrchr(name, '/');
+    const char *dot = strrchr(slash ? slash : name, '.');
     return !dot || strcasecmp(dot, ".md") == 0 || strcasecmp(dot, ".markdown") == 0;
 }
 
@@ -167,15 +172,25 @@ static rrk_text stem_of(const char *name)
     return (rrk_text){base, dot && dot > base ? (size_t)(dot - base) : strlen(base)};
 }
 
+static uint64_t line_of(rrk_text text, size_t at)
+{
+    uint64_t number = 1;
+    for (size_t i = 0; i < at; i++)
+        number += text.data[i] == '\n';
+    return number;
+}
+
 rrk_status store_import_document(store_importer *importer, const char *file, const char *name, rrk_text text,
                                  rrk_error *err)
 {
     document d = {.importer = importer, .place = {file, 0}, .name = name, .is_markdown = is_markdown_name(name)};
-    rrk_status status = base_text_check(text, "the text", err);
-    if (status != RRK_OK)
+    size_t bad_at;
+    if (!base_utf8_valid(text.data, text.len, &bad_at)) {
+        d.place.line = line_of(text, bad_at);
+        rrk_status status = base_fail(err, RRK_E_INVALID, 0, "not UTF-8 at byte %zu", bad_at);
         return store_import_bad(importer, d.place, status, err);
-    if (text.len >= 3 && memcmp(text.data, "\xEF\xBB\xBF", 3) == 0) /* a byte order mark is no text */
-        text = (rrk_text){text.data + 3, text.len - 3};
+    }
+    text = store_import_without_bom(text);
     d.headings[0] = stem_of(name);
     const char *end = text.data + text.len;
     uint64_t number = 0;
@@ -185,5 +200,6 @@ rrk_status store_import_document(store_importer *importer, const char *file, con
         RRK_TRY(take_line(&d, (rrk_text){at, (size_t)(line_end - at)}, ++number, err));
         at = newline ? newline + 1 : end;
     }
-    return flush(&d, err);
+    RRK_TRY(flush(&d, err));
+    return store_import_remove_beyond(importer, name, d.n_passages, err);
 }

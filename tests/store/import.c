@@ -163,7 +163,9 @@ Test(import, refuses_or_skips_a_text_that_is_not_utf8)
 {
     scratch s = scratch_open();
     import_text(&s, "x.md", "fine\xFFnot", false, RRK_E_INVALID);
-    cr_assert_not_null(strstr(s.err.message, "x.md"));
+    cr_assert_not_null(strstr(s.err.message, "x.md:1: not UTF-8 at byte 4"), "%s", s.err.message);
+    import_text(&s, "x.log", "one\r\n\r\ntwo \xFF", false, RRK_E_INVALID);
+    cr_assert_not_null(strstr(s.err.message, "x.log:3: not UTF-8 at byte 11"), "%s", s.err.message);
     cr_assert_eq(import_text(&s, "x.md", "fine\xFFnot", true, RRK_OK).n_skipped, 1);
     scratch_close(&s);
 }
@@ -186,6 +188,106 @@ Test(import, tells_the_format_of_standard_input_by_its_content)
         cr_assert_eq(scratch_import(&s, "-", false, RRK_OK).n_added, 3);
         scratch_close(&s);
     }
+}
+
+static bool has(scratch *s, const char *id)
+{
+    int64_t row;
+    return rrk_store_find(s->store, rrk_text_of(id), &row, NULL) == RRK_OK;
+}
+
+static bool has_passage_of(scratch *s, const char *name, int n)
+{
+    char id[192];
+    snprintf(id, sizeof id, "%s/%s#%d", s->dir, name, n);
+    return has(s, id);
+}
+
+Test(import, texts_of_any_name_have_ids_of_their_own)
+{
+    scratch s = scratch_open();
+    static const char *const NAMES[] = {"README", "notes.log", "a.md", "dir.d/a.md"};
+    char folder[128];
+    snprintf(folder, sizeof folder, "%s/dir.d", s.dir);
+    mkdir(folder, 0755);
+    for (size_t i = 0; i < RRK_COUNT(NAMES); i++)
+        import_text(&s, NAMES[i], "\n\nplain words\n", false, RRK_OK);
+    cr_assert_eq(scratch_info(&s).n_passages, RRK_COUNT(NAMES));
+    for (size_t i = 0; i < RRK_COUNT(NAMES); i++)
+        cr_expect(has_passage_of(&s, NAMES[i], 1), "%s", NAMES[i]);
+    cr_expect(!has(&s, "stdin#1"));
+    scratch_close(&s);
+}
+
+static size_t n_found(scratch *s, const char *query)
+{
+    rrk_candidate found[8];
+    size_t n = RRK_COUNT(found);
+    store_bm25_options options = {.k1 = 0.9, .b = 0.4};
+    cr_assert_eq(store_bm25(s->store, rrk_text_of(query), &options, found, &n, &s->err), RRK_OK, "%s", s->err.message);
+    return n;
+}
+
+Test(import, a_text_that_became_shorter_loses_what_it_no_longer_has)
+{
+    scratch s = scratch_open();
+    import_text(&s, "b.md", "# A\nalpha\n# B\nbeta\n# C\ngamma\n# D\ndelta\n", false, RRK_OK);
+    import_text(&s, "b.md.txt", "bystander", false, RRK_OK);
+    char other[192];
+    snprintf(other, sizeof other, "%s/b.md#3x", s.dir);
+    cr_assert_eq(scratch_put(&s, other, "", "gamma of another"), RRK_OK);
+    cr_assert_eq(store_vectors_begin(s.store, "m", 1, false, &s.err), RRK_OK);
+    int64_t rows[] = {1, 2, 3};
+    cr_assert_eq(store_vectors_put(s.store, rows, (float[]){1, 2, 3}, 3, &s.err), RRK_OK);
+    uint64_t before, after;
+    cr_assert_eq(store_vectors_generation(s.store, &before, &s.err), RRK_OK);
+
+    rrk_import_stats stats = import_text(&s, "b.md", "# A\nalpha\n", false, RRK_OK);
+    cr_expect_eq(stats.n_removed, 3);
+    cr_expect_eq(stats.n_unchanged, 1);
+    rrk_store_info info = scratch_info(&s);
+    cr_expect_eq(info.n_passages, 3);
+    cr_expect_eq(info.n_vectors, 1);
+    cr_assert_eq(store_vectors_generation(s.store, &after, &s.err), RRK_OK);
+    cr_expect_gt(after, before);
+    cr_expect_eq(n_found(&s, "gamma"), 1);
+    cr_expect_eq(n_found(&s, "beta delta"), 0);
+    cr_expect_eq(n_found(&s, "alpha"), 1);
+    cr_expect(has_passage_of(&s, "b.md", 1) && !has_passage_of(&s, "b.md", 2) && has(&s, other));
+    uint64_t n_terms = info.n_terms;
+
+    import_text(&s, "b.md", "", false, RRK_OK);
+    cr_expect_eq(scratch_info(&s).n_passages, 2);
+    import_text(&s, "b.md", "# A\nalpha\n", false, RRK_OK);
+    cr_expect_eq(scratch_info(&s).n_terms, n_terms);
+    scratch_close(&s);
+}
+
+Test(import, a_byte_order_mark_is_no_part_of_a_file)
+{
+    scratch s = scratch_open();
+    import_text(&s, "c.jsonl", "\xEF\xBB\xBF{\"_id\":\"1\",\"text\":\"x\"}\n", false, RRK_OK);
+    import_text(&s, "c.tsv",
+                "\xEF\xBB\xBF"
+                "2\tx\n",
+                false, RRK_OK);
+    import_text(&s, "d.tsv",
+                "\xEF\xBB\xBF\n"
+                "3\tx\n",
+                false, RRK_OK);
+    import_text(&s, "unnamed",
+                "\xEF\xBB\xBF"
+                "4\tx\n",
+                false, RRK_OK);
+    import_text(&s, "e.txt", "\xEF\xBB\xBFx\n", false, RRK_OK);
+    cr_assert_eq(scratch_info(&s).n_passages, 5);
+    cr_assert(has(&s, "1") && has(&s, "2") && has(&s, "3") && has(&s, "4"));
+    rrk_passage_list *list = NULL;
+    char id[192];
+    snprintf(id, sizeof id, "%s/e.txt#1", s.dir);
+    cr_assert_str_eq(fetch(&s, id, &list)->text.data, "x");
+    rrk_passage_list_free(list);
+    scratch_close(&s);
 }
 
 static int64_t fake_now;

@@ -1,25 +1,26 @@
 /*
- * One text document into passages: at its Markdown headings, and long sections at paragraph ends. Ids number the
+ * One text document into passages: at its headings, and long sections at paragraph ends. Ids number the
  * passages of a document, so that importing the same text again finds the same ones.
  */
 #include "base/text.h"
 #include "base/utf8.h"
 #include "store/import.h"
+#include "store/underline.h"
 
 #include <string.h>
 #include <strings.h>
 
 /* About 350 words: what a cross-encoder of 512 tokens reads whole. */
 #define TARGET_PASSAGE_BYTES 2000
-#define MAX_HEADING_LEVEL 6
 
 typedef struct document {
     store_importer *importer;
     store_place place;
     const char *name;
     bool is_markdown;
-    rrk_text headings[MAX_HEADING_LEVEL + 1]; /* by level; 0 is the document's name */
-    char fence;                               /* '`' or '~' inside fenced code, which holds no headings */
+    store_underline underline;
+    rrk_text headings[STORE_MAX_HEADING_LEVEL + 1]; /* by level; 0 is the document's name */
+    char fence;                                     /* '`' or '~' inside fenced code, which holds no headings */
     size_t fence_len;
     size_t n_passages;
     const char *start; /* of the passage at hand; NULL between passages */
@@ -29,7 +30,7 @@ typedef struct document {
 
 static rrk_status title_of(const document *d, base_buf *title, rrk_error *err)
 {
-    for (int level = d->headings[1].len ? 1 : 0; level <= MAX_HEADING_LEVEL; level++) {
+    for (int level = d->headings[1].len ? 1 : 0; level <= STORE_MAX_HEADING_LEVEL; level++) {
         if (d->headings[level].len == 0)
             continue;
         if (title->len > 0)
@@ -110,7 +111,7 @@ static int heading_of(rrk_text line, rrk_text *text)
     size_t at = indent_of(line);
     size_t level = at < line.len ? run_of(line, at, '#') : 0;
     size_t from = at + level;
-    if (level == 0 || level > MAX_HEADING_LEVEL || (from < line.len && !strchr(" \t\r", line.data[from])))
+    if (level == 0 || level > STORE_MAX_HEADING_LEVEL || (from < line.len && !strchr(" \t\r", line.data[from])))
         return 0;
     size_t to = line.len;
     while (from < to && strchr(" \t", line.data[from]))
@@ -128,23 +129,39 @@ static int heading_of(rrk_text line, rrk_text *text)
     return (int)level;
 }
 
-static void enter_section(document *d, int level, rrk_text heading)
+/* Ends the passage at hand before the heading, which starts there or at a line that is not in it yet. */
+static rrk_status enter_section(document *d, int level, rrk_text heading, const char *start, rrk_error *err)
 {
+    if (d->start && d->start >= start)
+        d->start = NULL;
+    d->end = RRK_MIN(d->end, start);
+    RRK_TRY(flush(d, err));
     d->headings[level] = heading;
-    for (int below = level + 1; below <= MAX_HEADING_LEVEL; below++)
+    for (int below = level + 1; below <= STORE_MAX_HEADING_LEVEL; below++)
         d->headings[below] = (rrk_text){0};
+    return RRK_OK;
+}
+
+/* The level of the heading that the line is or underlines, or 0. */
+static int level_of(document *d, rrk_text line, bool fenced, rrk_text *heading, const char **start)
+{
+    int level = d->is_markdown && !fenced ? heading_of(line, heading) : 0;
+    *start = line.data;
+    if (level > 0 || fenced)
+        store_underline_break(&d->underline);
+    else if (d->is_markdown || d->underline.is_rst)
+        level = store_underline_take(&d->underline, line, heading, start);
+    return level;
 }
 
 static rrk_status take_line(document *d, rrk_text line, uint64_t number, rrk_error *err)
 {
     rrk_text heading;
+    const char *start;
     bool fenced = d->is_markdown && is_fenced(d, line);
-    int level = d->is_markdown && !fenced ? heading_of(line, &heading) : 0;
-    if (level > 0) {
-        RRK_TRY(flush(d, err));
-        enter_section(d, level, heading);
-        return RRK_OK;
-    }
+    int level = level_of(d, line, fenced, &heading, &start);
+    if (level > 0)
+        return enter_section(d, level, heading, start, err);
     if (base_text_is_blank(line)) {
         bool is_long = d->start && d->end - d->start >= TARGET_PASSAGE_BYTES;
         return is_long && !fenced ? flush(d, err) : RRK_OK;
@@ -157,11 +174,17 @@ static rrk_status take_line(document *d, rrk_text line, uint64_t number, rrk_err
     return RRK_OK;
 }
 
-static bool is_markdown_name(const char *name)
+static const char *ending_of(const char *name)
 {
     const char *slash = strrchr(name, '/');
     const char *dot = strrchr(slash ? slash : name, '.');
-    return !dot || strcasecmp(dot, ".md") == 0 || strcasecmp(dot, ".markdown") == 0;
+    return dot ? dot : "";
+}
+
+static bool is_markdown_name(const char *name)
+{
+    const char *ending = ending_of(name);
+    return !*ending || strcasecmp(ending, ".md") == 0 || strcasecmp(ending, ".markdown") == 0;
 }
 
 static rrk_text stem_of(const char *name)
@@ -192,6 +215,7 @@ rrk_status store_import_document(store_importer *importer, const char *file, con
     }
     text = store_import_without_bom(text);
     d.headings[0] = stem_of(name);
+    d.underline.is_rst = strcasecmp(ending_of(name), ".rst") == 0;
     const char *end = text.data + text.len;
     uint64_t number = 0;
     for (const char *at = text.data; at && at < end;) {

@@ -143,6 +143,49 @@ Test(import, splits_markdown_at_its_headings_but_not_in_code)
     scratch_close(&s);
 }
 
+static void expect_of(scratch *s, const char *name, int n, const char *title, const char *text)
+{
+    char id[192];
+    snprintf(id, sizeof id, "%s/%s#%d", s->dir, name, n);
+    rrk_passage_list *list = NULL;
+    const rrk_passage *p = fetch(s, id, &list);
+    cr_expect_str_eq(p->title.data, title);
+    cr_expect_str_eq(p->text.data, text);
+    rrk_passage_list_free(list);
+}
+
+Test(import, splits_markdown_at_underlined_headings)
+{
+    scratch s = scratch_open();
+    import_text(&s, "u.md",
+                "before\n\nGuide\n=====\nintro\r\n\r\n  Setup\r\n---\r\nfirst\n\n---\n\n- item\n---\n> quote\n---\n"
+                "two\nlines\n---\n```\nCode\n====\n```\n# Next\nLast\n----\nend\n",
+                false, RRK_OK);
+    expect_of(&s, "u.md", 1, "u", "before");
+    expect_of(&s, "u.md", 2, "Guide", "intro");
+    expect_of(&s, "u.md", 3, "Guide > Setup",
+              "first\n\n---\n\n- item\n---\n> quote\n---\ntwo\nlines\n---\n```\nCode\n====\n```");
+    expect_of(&s, "u.md", 4, "Next > Last", "end");
+    cr_assert_eq(scratch_info(&s).n_passages, 4);
+    scratch_close(&s);
+}
+
+Test(import, splits_restructured_text_at_its_headings)
+{
+    scratch s = scratch_open();
+    import_text(&s, "u.rst",
+                "=====\n Doc\n=====\n\nintro\n\n\xC3\x9C\x62\x65r\n----\none\n\nDeep\n====\ntwo\n\nUse\n---\nthree\n\n"
+                "----\n\ntoo long a line\n---\n\n# text\n",
+                false, RRK_OK);
+    expect_of(&s, "u.rst", 1, "Doc", "intro");
+    expect_of(&s, "u.rst", 2, "Doc > \xC3\x9C\x62\x65r", "one");
+    expect_of(&s, "u.rst", 3, "Doc > \xC3\x9C\x62\x65r > Deep", "two");
+    expect_of(&s, "u.rst", 4, "Doc > Use", "three\n\n----\n\ntoo long a line\n---\n\n# text");
+    import_text(&s, "u.txt", "Doc\n===\ntext\n", false, RRK_OK);
+    expect_of(&s, "u.txt", 1, "u", "Doc\n===\ntext");
+    scratch_close(&s);
+}
+
 Test(import, splits_long_sections_at_paragraphs)
 {
     scratch s = scratch_open();

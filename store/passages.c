@@ -138,7 +138,7 @@ static rrk_status add(store_connection *connection, const rrk_passage *passage, 
     return change_totals(connection, 1, n_terms > 0, n_terms, err);
 }
 
-static rrk_status drop_row(store_connection *connection, store_statement_id how, int64_t row, rrk_error *err)
+static rrk_status change_row(store_connection *connection, store_statement_id how, int64_t row, rrk_error *err)
 {
     sqlite3_stmt *statement;
     RRK_TRY(store_statement(connection, how, &statement, err));
@@ -148,7 +148,7 @@ static rrk_status drop_row(store_connection *connection, store_statement_id how,
 
 static rrk_status drop_vector(store_connection *connection, int64_t row, rrk_error *err)
 {
-    RRK_TRY(drop_row(connection, STORE_SQL_DROP_VECTOR, row, err));
+    RRK_TRY(change_row(connection, STORE_SQL_DROP_VECTOR, row, err));
     if (sqlite3_changes(connection->db) == 0)
         return RRK_OK;
     sqlite3_stmt *statement;
@@ -180,6 +180,10 @@ static rrk_status replace(store_connection *connection, int64_t row, int64_t old
     return change_totals(connection, 0, (n_terms > 0) - (old_terms > 0), n_terms - old_terms, err);
 }
 
+/*
+ * The content's row stays, empty, and keeps its number from being given to another passage: someone may hold it, such as
+ * an indexer that is about to put the row's vector.
+ */
 static rrk_status remove_row(store_connection *connection, int64_t row, int64_t n_terms, rrk_error *err)
 {
     bool has_row;
@@ -194,8 +198,8 @@ static rrk_status remove_row(store_connection *connection, int64_t row, int64_t 
                          &n_forgotten, err));
     sqlite3_reset(old);
     RRK_TRY(drop_vector(connection, row, err));
-    RRK_TRY(drop_row(connection, STORE_SQL_DROP_CONTENT, row, err));
-    RRK_TRY(drop_row(connection, STORE_SQL_DROP_PASSAGE, row, err));
+    RRK_TRY(change_row(connection, STORE_SQL_EMPTY_CONTENT, row, err));
+    RRK_TRY(change_row(connection, STORE_SQL_DROP_PASSAGE, row, err));
     return change_totals(connection, -1, -(n_terms > 0), -n_terms, err);
 }
 

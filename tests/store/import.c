@@ -306,6 +306,48 @@ Test(import, a_text_that_became_shorter_loses_what_it_no_longer_has)
     scratch_close(&s);
 }
 
+Test(import, what_a_text_no_longer_has_is_told_by_number)
+{
+    scratch s = scratch_open();
+    char text[512] = "";
+    for (int i = 1; i <= 12; i++)
+        snprintf(text + strlen(text), sizeof text - strlen(text), "# H%d\nword%d\n", i, i);
+    import_text(&s, "\xC3\xA4.md", text, false, RRK_OK);
+    cr_assert_eq(scratch_info(&s).n_passages, 12);
+    strstr(text, "# H11")[0] = '\0';
+    cr_assert_eq(import_text(&s, "\xC3\xA4.md", text, false, RRK_OK).n_removed, 2);
+    for (int i = 1; i <= 12; i++)
+        cr_expect_eq(has_passage_of(&s, "\xC3\xA4.md", i), i <= 10, "%d", i);
+    strstr(text, "# H3")[0] = '\0';
+    cr_assert_eq(import_text(&s, "\xC3\xA4.md", text, false, RRK_OK).n_removed, 8);
+    cr_assert_eq(scratch_info(&s).n_terms, 4);
+    cr_assert_eq(scratch_put(&s, "new", "", "text"), RRK_OK);
+    cr_expect_eq(scratch_row(&s, "new"), 13, "the row of a removed passage was given away");
+    scratch_close(&s);
+}
+
+Test(import, a_text_that_cannot_be_read_twice_has_its_path_in_its_id)
+{
+    scratch s = scratch_open();
+    char path[128];
+    snprintf(path, sizeof path, "%s/pipe", s.dir);
+    cr_assert_eq(mkfifo(path, 0600), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        FILE *f = fopen(path, "w");
+        fputs("\n\n# Title\nplain words\n", f);
+        _exit(fclose(f));
+    }
+    scratch_import(&s, path, false, RRK_OK);
+    waitpid(child, NULL, 0);
+    char id[160];
+    snprintf(id, sizeof id, "%s#1", path);
+    rrk_passage_list *list = NULL;
+    cr_expect_not_null(strstr(fetch(&s, id, &list)->metadata.data, "\"line\":4"));
+    rrk_passage_list_free(list);
+    scratch_close(&s);
+}
+
 Test(import, a_byte_order_mark_is_no_part_of_a_file)
 {
     scratch s = scratch_open();

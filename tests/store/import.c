@@ -326,6 +326,24 @@ Test(import, what_a_text_no_longer_has_is_told_by_number)
     scratch_close(&s);
 }
 
+Test(import, a_passage_that_is_skipped_leaves_no_older_one_behind)
+{
+    scratch s = scratch_folder();
+    rrk_store_options options;
+    rrk_store_options_init(&options);
+    options.max_passage_bytes = 200;
+    cr_assert_eq(rrk_store_open(&s.store, s.path, &options, &s.err), RRK_OK);
+    import_text(&s, "a.md", "# A\nalpha\n# B\nbeta\n# C\ngamma\n", false, RRK_OK);
+    char text[512];
+    snprintf(text, sizeof text, "# A\nalpha\n# B\n%0300d\n# C\ngamma\n", 0);
+    rrk_import_stats stats = import_text(&s, "a.md", text, true, RRK_OK);
+    cr_expect_eq(stats.n_skipped, 1);
+    cr_expect_eq(stats.n_removed, 1);
+    cr_expect_eq(n_found(&s, "beta"), 0);
+    cr_expect_eq(n_found(&s, "gamma"), 1);
+    scratch_close(&s);
+}
+
 Test(import, a_text_that_cannot_be_read_twice_has_its_path_in_its_id)
 {
     scratch s = scratch_open();

@@ -181,8 +181,8 @@ static rrk_status replace(store_connection *connection, int64_t row, int64_t old
 }
 
 /*
- * The content's row stays, empty, and keeps its number from being given to another passage: someone may hold it, such as
- * an indexer that is about to put the row's vector.
+ * The content's row stays, empty, and keeps its number from being given to another passage: someone may hold it, such
+ * as an indexer that is about to put the row's vector.
  */
 static rrk_status remove_row(store_connection *connection, int64_t row, int64_t n_terms, rrk_error *err)
 {

@@ -21,8 +21,8 @@ typedef struct store_underline {
 } store_underline;
 
 /*
- * Takes the next line of text outside code. When it is the rule under a heading: the heading's level, its text and where
- * its first line starts; otherwise 0.
+ * Takes the next line of text outside code. When it is the rule under a heading: the heading's level, its text and
+ * where its first line starts; otherwise 0.
  */
 int store_underline_take(store_underline *u, rrk_text line, rrk_text *heading, const char **start);
 

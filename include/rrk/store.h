@@ -138,8 +138,8 @@ static inline void rrk_import_options_init(rrk_import_options *options)
  * committed so far stay, as they do when the process is killed. stats may be NULL and is filled on failure too.
  *
  * The passages of a text are "path#1", "path#2" and so on: the path as given for a single file, the path below the
- * folder for a file of one, and "stdin" for standard input. A text that has become shorter loses the passages that it no
- * longer has; those of a file that is gone from its folder stay. A byte order mark at the start of a file is left out.
+ * folder for a file of one, and "stdin" for standard input. A text that has become shorter loses the passages that it
+ * no longer has; those of a file that is gone from its folder stay. A byte order mark at the start of a file is left out.
  */
 RRK_API rrk_status rrk_store_import(rrk_store *store, const char *path, const rrk_import_options *options,
                                     rrk_import_stats *stats, rrk_error *err);

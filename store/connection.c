@@ -55,7 +55,7 @@ rrk_status store_statement(store_connection *connection, store_statement_id id, 
         [STORE_SQL_FIND] = "SELECT row, n_terms FROM passage WHERE id = ?1",
         [STORE_SQL_READ] = "SELECT p.id, c.title, c.text, c.metadata FROM passage p JOIN content c USING (row) "
                            "WHERE p.row = ?1",
-        [STORE_SQL_NEXT_ROW] = "SELECT coalesce(max(row), 0) + 1 FROM passage",
+        [STORE_SQL_NEXT_ROW] = "SELECT coalesce(max(row), 0) + 1 FROM content",
         [STORE_SQL_ADD_PASSAGE] = "INSERT INTO passage (row, id, n_terms) VALUES (?1, ?2, ?3)",
         [STORE_SQL_ADD_CONTENT] = "INSERT INTO content (row, title, text, metadata) VALUES (?1, ?2, ?3, ?4)",
         [STORE_SQL_SET_TERMS] = "UPDATE passage SET n_terms = ?2 WHERE row = ?1",
@@ -66,6 +66,11 @@ rrk_status store_statement(store_connection *connection, store_statement_id id, 
                             "n_terms = n_terms + ?3",
         [STORE_SQL_DROP_VECTOR] = "DELETE FROM vector WHERE row = ?1",
         [STORE_SQL_VECTOR_DROPPED] = "UPDATE vector_state SET generation = generation + 1, n_vectors = n_vectors - 1",
+        [STORE_SQL_EMPTY_CONTENT] = "UPDATE content SET title = '', text = '', metadata = '' WHERE row = ?1",
+        [STORE_SQL_DROP_PASSAGE] = "DELETE FROM passage WHERE row = ?1",
+        [STORE_SQL_NEXT_OF_DOCUMENT] = "SELECT row, id, n_terms FROM passage WHERE id > ?1 AND id < ?2 AND "
+                                       "substr(id, ?3) NOT GLOB '*[^0-9]*' AND CAST(substr(id, ?3) AS INTEGER) > ?4 "
+                                       "ORDER BY id LIMIT 1",
     };
     if (!connection->statements[id]) {
         unsigned flags = SQLITE_PREPARE_PERSISTENT;

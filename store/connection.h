@@ -39,6 +39,9 @@ typedef enum store_statement_id {
     STORE_SQL_COUNT,
     STORE_SQL_DROP_VECTOR,
     STORE_SQL_VECTOR_DROPPED,
+    STORE_SQL_EMPTY_CONTENT,
+    STORE_SQL_DROP_PASSAGE,
+    STORE_SQL_NEXT_OF_DOCUMENT,
     STORE_N_SQL
 } store_statement_id;
 

@@ -24,9 +24,19 @@ static rrk_status commit_batch(store_importer *importer, rrk_error *err)
     importer->stats.n_added += importer->batch.n_added;
     importer->stats.n_updated += importer->batch.n_updated;
     importer->stats.n_unchanged += importer->batch.n_unchanged;
+    importer->stats.n_removed += importer->batch.n_removed;
     importer->batch = (rrk_import_stats){0};
     importer->n_in_batch = 0;
     return RRK_OK;
+}
+
+/* Commits when the batch is full. */
+static rrk_status end_change(store_importer *importer, rrk_error *err)
+{
+    importer->n_in_batch++;
+    if (importer->n_in_batch < importer->options.batch_passages && importer->batch.bytes_read < MAX_BATCH_BYTES)
+        return RRK_OK;
+    return commit_batch(importer, err);
 }
 
 static rrk_status put(store_importer *importer, const rrk_passage *passage, rrk_error *err)
@@ -39,10 +49,7 @@ static rrk_status put(store_importer *importer, const rrk_passage *passage, rrk_
     importer->batch.n_updated += outcome == STORE_UPDATED;
     importer->batch.n_unchanged += outcome == STORE_UNCHANGED;
     importer->batch.bytes_read += passage->title.len + passage->text.len + passage->metadata.len;
-    importer->n_in_batch++;
-    if (importer->n_in_batch < importer->options.batch_passages && importer->batch.bytes_read < MAX_BATCH_BYTES)
-        return RRK_OK;
-    return commit_batch(importer, err);
+    return end_change(importer, err);
 }
 
 rrk_status store_import_add(store_importer *importer, store_place place, const rrk_passage *passage, rrk_error *err)
@@ -52,6 +59,21 @@ rrk_status store_import_add(store_importer *importer, store_place place, const r
         return store_import_bad(importer, place, status, err);
     importer->stats.n_read++;
     return put(importer, passage, err);
+}
+
+rrk_status store_import_remove_beyond(store_importer *importer, const char *document, uint64_t n_kept, rrk_error *err)
+{
+    RRK_AUTO(base_buf_free) base_buf last = {.max = SIZE_MAX / 4};
+    for (;;) {
+        bool removed;
+        if (!importer->lease.store)
+            RRK_TRY(store_begin_write(&importer->lease, importer->store, err));
+        RRK_TRY(store_remove_beyond(importer->lease.connection, document, n_kept, &last, &removed, err));
+        if (!removed)
+            return RRK_OK;
+        importer->batch.n_removed++;
+        RRK_TRY(end_change(importer, err));
+    }
 }
 
 rrk_status store_import_bad(store_importer *importer, store_place place, rrk_status status, rrk_error *err)
@@ -79,6 +101,7 @@ static rrk_status report(store_importer *importer, rrk_error *err)
     shown.n_added += importer->batch.n_added;
     shown.n_updated += importer->batch.n_updated;
     shown.n_unchanged += importer->batch.n_unchanged;
+    shown.n_removed += importer->batch.n_removed;
     if (progress(&shown, importer->options.progress_ctx) != 0)
         return base_fail(err, RRK_E_CANCELLED, 0, "the import was cancelled");
     return RRK_OK;
@@ -131,6 +154,17 @@ static bool ends_in(const char *name, const char *end)
     return len >= n && strcasecmp(name + len - n, end) == 0;
 }
 
+static bool is_standard_input(const char *path)
+{
+    return strcmp(path, "-") == 0;
+}
+
+rrk_text store_import_without_bom(rrk_text text)
+{
+    bool has_bom = text.len >= 3 && memcmp(text.data, "\xEF\xBB\xBF", 3) == 0;
+    return has_bom ? (rrk_text){text.data + 3, text.len - 3} : text;
+}
+
 static rrk_import_format format_of_line(rrk_text line)
 {
     size_t i = 0;
@@ -141,19 +175,22 @@ static rrk_import_format format_of_line(rrk_text line)
     return line.len && memchr(line.data, '\t', line.len) ? RRK_IMPORT_MSMARCO : RRK_IMPORT_TEXT;
 }
 
-/* A text from standard input is one document; what was read to tell its format is its first line. */
-static rrk_status import_stream_text(store_importer *importer, base_lines *lines, rrk_text line, rrk_error *err)
+/* A text that cannot be read twice is one document; what was read to tell its format is its first line. */
+static rrk_status import_stream_text(store_importer *importer, base_lines *lines, const char *path, rrk_text line,
+                                     rrk_error *err)
 {
     size_t max = importer->store->options.max_passage_bytes;
     RRK_AUTO(base_buf_free) base_buf text = {.max = RRK_MAX(max, (size_t)64 << 20)};
+    for (uint64_t i = 1; i < base_lines_number(lines); i++)
+        RRK_TRY(base_buf_append_char(&text, '\n', err));
     for (bool more = line.data != NULL; more;) {
         RRK_TRY(base_buf_append(&text, line.data, line.len, err));
         RRK_TRY(base_buf_append_char(&text, '\n', err));
         RRK_TRY(store_import_tick(importer, base_lines_bytes(lines), err));
         RRK_TRY(base_lines_next(lines, &line, &more, err));
     }
-    const char *name = base_lines_name(lines);
-    return store_import_document(importer, name, "stdin", (rrk_text){text.data, text.len}, err);
+    const char *name = is_standard_input(path) ? "stdin" : path;
+    return store_import_document(importer, base_lines_name(lines), name, (rrk_text){text.data, text.len}, err);
 }
 
 static rrk_status import_stream(store_importer *importer, const char *path, rrk_import_format format, rrk_error *err)
@@ -163,14 +200,19 @@ static rrk_status import_stream(store_importer *importer, const char *path, rrk_
     importer->stats.bytes_total = base_lines_total(lines);
     rrk_text first = {0};
     bool more = true;
-    while (more && base_text_is_blank(first))
+    while (more && base_text_is_blank(first)) {
         RRK_TRY(next_line(importer, lines, &first, &more, err));
+        if (more && base_lines_number(lines) == 1)
+            first = store_import_without_bom(first);
+    }
+    if (format == RRK_IMPORT_AUTO && (more || !is_standard_input(path)))
+        format = format_of_line(first);
+    if (format == RRK_IMPORT_TEXT && base_lines_total(lines) > 0 && !is_standard_input(path))
+        return store_import_file(importer, path, path, err);
+    if (format == RRK_IMPORT_TEXT)
+        return import_stream_text(importer, lines, path, more ? first : (rrk_text){0}, err);
     if (!more)
         return RRK_OK;
-    if (format == RRK_IMPORT_AUTO)
-        format = format_of_line(first);
-    if (format == RRK_IMPORT_TEXT)
-        return import_stream_text(importer, lines, first, err);
     bool is_beir = format == RRK_IMPORT_BEIR;
     return store_import_lines(importer, lines, &first, is_beir ? store_import_beir_line : store_import_msmarco_line,
                               err);
@@ -188,7 +230,7 @@ static rrk_import_format format_of_name(const char *path)
 static rrk_status import_path(store_importer *importer, const char *path, rrk_error *err)
 {
     rrk_import_format format = importer->options.format;
-    if (strcmp(path, "-") == 0)
+    if (is_standard_input(path))
         return import_stream(importer, path, format, err);
     struct stat st;
     if (stat(path, &st) != 0)
@@ -202,9 +244,8 @@ static rrk_status import_path(store_importer *importer, const char *path, rrk_er
         format = format_of_name(path);
     if (format != RRK_IMPORT_TEXT)
         return import_stream(importer, path, format, err);
-    const char *slash = strrchr(path, '/');
     importer->stats.bytes_total = (uint64_t)st.st_size;
-    return store_import_file(importer, path, slash ? slash + 1 : path, err);
+    return store_import_file(importer, path, path, err);
 }
 
 static rrk_status check_options(const rrk_import_options *options, rrk_error *err)

@@ -29,6 +29,9 @@ typedef struct store_place {
 
 rrk_status store_import_add(store_importer *importer, store_place place, const rrk_passage *passage, rrk_error *err);
 
+/* Removes the passages "document#number" with a number above n_kept: what the document no longer has. */
+rrk_status store_import_remove_beyond(store_importer *importer, const char *document, uint64_t n_kept, rrk_error *err);
+
 /*
  * Something cannot be stored, and err says what without the place. With skip_bad it is counted and RRK_OK is given back;
  * otherwise the error is put behind its place. Only errors of the input are ever passed over.
@@ -56,6 +59,8 @@ rrk_status store_import_document(store_importer *importer, const char *file, con
 /* import_folder.c */
 rrk_status store_import_file(store_importer *importer, const char *path, const char *name, rrk_error *err);
 rrk_status store_import_folder(store_importer *importer, const char *path, rrk_error *err);
+/* A byte order mark is no text. */
+rrk_text store_import_without_bom(rrk_text text);
 bool store_import_is_text_name(const char *name);
 
 #endif

@@ -138,14 +138,20 @@ static rrk_status add(store_connection *connection, const rrk_passage *passage, 
     return change_totals(connection, 1, n_terms > 0, n_terms, err);
 }
 
-static rrk_status drop_vector(store_connection *connection, int64_t row, rrk_error *err)
+static rrk_status change_row(store_connection *connection, store_statement_id how, int64_t row, rrk_error *err)
 {
     sqlite3_stmt *statement;
-    RRK_TRY(store_statement(connection, STORE_SQL_DROP_VECTOR, &statement, err));
+    RRK_TRY(store_statement(connection, how, &statement, err));
     sqlite3_bind_int64(statement, 1, row);
-    RRK_TRY(store_run(connection, statement, err));
+    return store_run(connection, statement, err);
+}
+
+static rrk_status drop_vector(store_connection *connection, int64_t row, rrk_error *err)
+{
+    RRK_TRY(change_row(connection, STORE_SQL_DROP_VECTOR, row, err));
     if (sqlite3_changes(connection->db) == 0)
         return RRK_OK;
+    sqlite3_stmt *statement;
     RRK_TRY(store_statement(connection, STORE_SQL_VECTOR_DROPPED, &statement, err));
     return store_run(connection, statement, err);
 }
@@ -174,6 +180,63 @@ static rrk_status replace(store_connection *connection, int64_t row, int64_t old
     return change_totals(connection, 0, (n_terms > 0) - (old_terms > 0), n_terms - old_terms, err);
 }
 
+/*
+ * The content's row stays, empty, and keeps its number from being given to another passage: someone may hold it, such
+ * as an indexer that is about to put the row's vector.
+ */
+static rrk_status remove_row(store_connection *connection, int64_t row, int64_t n_terms, rrk_error *err)
+{
+    bool has_row;
+    int64_t n_forgotten;
+    RRK_AUTO(store_reset_ptr) sqlite3_stmt *old = NULL;
+    RRK_TRY(store_statement(connection, STORE_SQL_READ, &old, err));
+    sqlite3_bind_int64(old, 1, row);
+    RRK_TRY(store_step(connection, old, &has_row, err));
+    if (!has_row)
+        return base_fail(err, RRK_E_FORMAT, 0, "%s has lost the text of row %lld", connection->path, (long long)row);
+    RRK_TRY(change_index(connection, STORE_SQL_UNINDEX, row, store_column_text(old, 1), store_column_text(old, 2),
+                         &n_forgotten, err));
+    sqlite3_reset(old);
+    RRK_TRY(drop_vector(connection, row, err));
+    RRK_TRY(change_row(connection, STORE_SQL_EMPTY_CONTENT, row, err));
+    RRK_TRY(change_row(connection, STORE_SQL_DROP_PASSAGE, row, err));
+    return change_totals(connection, -1, -(n_terms > 0), -n_terms, err);
+}
+
+/* SQL's substr() counts characters. */
+static size_t n_characters(const char *text)
+{
+    size_t n = 0;
+    for (; *text; text++)
+        n += ((unsigned char)*text & 0xC0) != 0x80;
+    return n;
+}
+
+rrk_status store_remove_beyond(store_connection *connection, const char *document, uint64_t n_kept, base_buf *last,
+                               bool *removed, rrk_error *err)
+{
+    RRK_AUTO(base_buf_free) base_buf end = {.max = SIZE_MAX / 4};
+    RRK_TRY(base_buf_printf(&end, err, "%s$", document)); /* '$' comes right behind '#' */
+    if (last->len == 0)
+        RRK_TRY(base_buf_printf(last, err, "%s#", document));
+    RRK_AUTO(store_reset_ptr) sqlite3_stmt *next = NULL;
+    RRK_TRY(store_statement(connection, STORE_SQL_NEXT_OF_DOCUMENT, &next, err));
+    store_bind_text(next, 1, (rrk_text){last->data, last->len});
+    store_bind_text(next, 2, (rrk_text){end.data, end.len});
+    sqlite3_bind_int64(next, 3, (int64_t)n_characters(document) + 2);
+    sqlite3_bind_int64(next, 4, (int64_t)n_kept);
+    RRK_TRY(store_step(connection, next, removed, err));
+    if (!*removed)
+        return RRK_OK;
+    int64_t row = sqlite3_column_int64(next, 0);
+    int64_t n_terms = sqlite3_column_int64(next, 2);
+    rrk_text id = store_column_text(next, 1);
+    base_buf_clear(last);
+    RRK_TRY(base_buf_append(last, id.data, id.len, err));
+    sqlite3_reset(next);
+    return remove_row(connection, row, n_terms, err);
+}
+
 rrk_status store_put_passage(store_connection *connection, const rrk_passage *passage, store_put_outcome *outcome,
                              rrk_error *err)
 {
@@ -191,11 +254,16 @@ rrk_status store_put_passage(store_connection *connection, const rrk_passage *pa
     RRK_TRY(store_statement(connection, STORE_SQL_READ, &old, err));
     sqlite3_bind_int64(old, 1, row);
     RRK_TRY(store_step(connection, old, &has_row, err));
-    bool same = has_row && base_text_equals(store_column_text(old, 1), passage->title) &&
-                base_text_equals(store_column_text(old, 2), passage->text) &&
-                base_text_equals(store_column_text(old, 3), passage->metadata);
+    bool same_text = has_row && base_text_equals(store_column_text(old, 1), passage->title) &&
+                     base_text_equals(store_column_text(old, 2), passage->text);
+    bool same = same_text && base_text_equals(store_column_text(old, 3), passage->metadata);
     *outcome = same ? STORE_UNCHANGED : STORE_UPDATED;
-    return same ? RRK_OK : replace(connection, row, n_terms, old, passage, err);
+    if (same)
+        return RRK_OK;
+    if (!same_text)
+        return replace(connection, row, n_terms, old, passage, err);
+    sqlite3_reset(old);
+    return write_content(connection, STORE_SQL_SET_CONTENT, row, passage, err);
 }
 
 rrk_status rrk_store_put(rrk_store *store, const rrk_passage *passages, size_t n_passages, rrk_error *err)

@@ -14,4 +14,11 @@ rrk_status store_check_passage(const rrk_store *store, const rrk_passage *passag
 rrk_status store_put_passage(store_connection *connection, const rrk_passage *passage, store_put_outcome *outcome,
                              rrk_error *err);
 
+/*
+ * Removes the next passage of a document whose id is "document#number" with a number above n_kept. "last" is the id
+ * removed by the call before, empty at first; *removed is false when none is left.
+ */
+rrk_status store_remove_beyond(store_connection *connection, const char *document, uint64_t n_kept, base_buf *last,
+                               bool *removed, rrk_error *err);
+
 #endif

@@ -7,8 +7,9 @@
 #include <stdio.h>
 
 /*
- * Version 1. "passage" is narrow, for ranking joins it to every match; the texts live in "content". The index keeps no
- * texts or lengths of its own: "n_terms" is the length, and "totals" are the collection's sums that BM25 needs.
+ * Version 1. "passage" is narrow, for ranking joins it to every match; the texts live in "content", where a removed
+ * passage leaves an empty row so that its number is not used again. The index keeps no texts or lengths of its own:
+ * "n_terms" is the length, and "totals" are the collection's sums that BM25 needs.
  */
 static const char *const version_1 =
     "CREATE TABLE migration (version INTEGER PRIMARY KEY, applied_at TEXT NOT NULL) STRICT;"

@@ -1,20 +1,27 @@
 /* Stores as handles: opening, closing and what rrk_store_get_info() tells. */
 #include "store/store.h"
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "store/connection.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <strings.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static rrk_status check_path(const char *path, rrk_store_mode mode, rrk_error *err)
 {
     struct stat st;
-    if (stat(path, &st) == 0)
-        return S_ISREG(st.st_mode) ? RRK_OK : base_fail(err, RRK_E_FORMAT, 0, "%s is not a file", path);
-    if (errno == ENOENT && mode == RRK_STORE_CREATE)
-        return RRK_OK;
-    return base_fail_errno(err, errno, "open", path);
+    if (stat(path, &st) != 0)
+        return errno == ENOENT && mode == RRK_STORE_CREATE ? RRK_OK : base_fail_errno(err, errno, "open", path);
+    if (!S_ISREG(st.st_mode))
+        return base_fail(err, RRK_E_FORMAT, 0, "%s is not a file", path);
+    /* SQLite would open it to read only and fail at the first change. */
+    if (mode != RRK_STORE_READONLY && faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) != 0)
+        return base_fail_errno(err, errno, "write", path);
+    return RRK_OK;
 }
 
 static rrk_status check_options(const rrk_store_options *options, rrk_error *err)
@@ -42,9 +49,18 @@ static void destroy(rrk_store *store)
     base_free(store);
 }
 
+/* To SQLite some names are no files, ":memory:" for one; behind "./" they are. */
+static char *file_name_of(const char *path)
+{
+    bool is_special = path[0] == ':' || strncasecmp(path, "file:", 5) == 0;
+    base_buf name = {.max = SIZE_MAX / 4};
+    rrk_status status = base_buf_printf(&name, NULL, "%s%s", is_special ? "./" : "", path);
+    return status == RRK_OK ? name.data : NULL;
+}
+
 static rrk_status open_first(rrk_store *store, const char *path, rrk_error *err)
 {
-    store->path = base_strdup(path);
+    store->path = file_name_of(path);
     if (!store->path)
         return base_fail_nomem(err, 1);
     RRK_TRY(store_connect(&store->idle, store, err));

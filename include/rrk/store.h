@@ -59,8 +59,8 @@ RRK_API void rrk_store_close(rrk_store *store); /* NULL is fine */
 
 /*
  * Adds passages, or replaces those whose id exists, in one transaction: all of them or, on any failure, none. A passage
- * whose content is unchanged is left alone, so its vector stays valid; a changed one loses its vector. A passage that
- * cannot be stored (no id, id too long, no text, not UTF-8, too large, metadata not a JSON object) is RRK_E_INVALID and
+ * whose content is unchanged is left alone; one whose title or text changed loses its vector. A passage that cannot be
+ * stored (no id, id too long, no text, not UTF-8, too large, metadata not a JSON object) is RRK_E_INVALID and
  * the message names its id.
  */
 RRK_API rrk_status rrk_store_put(rrk_store *store, const rrk_passage *passages, size_t n_passages, rrk_error *err);
@@ -108,6 +108,7 @@ typedef struct rrk_import_stats {
     uint64_t bytes_read;
     uint64_t bytes_total; /* 0 when unknown (standard input) */
     double elapsed_s;
+    uint64_t n_removed; /* passages of a text that it no longer has */
 } rrk_import_stats;
 
 /* Called about five times a second and once at the end, on the importing thread. Returning non-zero cancels. */
@@ -135,6 +136,10 @@ static inline void rrk_import_options_init(rrk_import_options *options)
  * Imports a file, a folder, or standard input ("-") in batches of one transaction each. Importing the same input again
  * changes nothing. A bad line stops the import with "file:line: what" (RRK_E_FORMAT or RRK_E_INVALID) and the batches
  * committed so far stay, as they do when the process is killed. stats may be NULL and is filled on failure too.
+ *
+ * The passages of a text are "path#1", "path#2" and so on: the path as given for a single file, the path below the
+ * folder for a file of one, and "stdin" for standard input. A text that has become shorter loses the passages that it
+ * no longer has; those of a file that is gone from its folder stay. A byte order mark at the start of a file is left out.
  */
 RRK_API rrk_status rrk_store_import(rrk_store *store, const char *path, const rrk_import_options *options,
                                     rrk_import_stats *stats, rrk_error *err);

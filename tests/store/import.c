@@ -143,6 +143,49 @@ Test(import, splits_markdown_at_its_headings_but_not_in_code)
     scratch_close(&s);
 }
 
+static void expect_of(scratch *s, const char *name, int n, const char *title, const char *text)
+{
+    char id[192];
+    snprintf(id, sizeof id, "%s/%s#%d", s->dir, name, n);
+    rrk_passage_list *list = NULL;
+    const rrk_passage *p = fetch(s, id, &list);
+    cr_expect_str_eq(p->title.data, title);
+    cr_expect_str_eq(p->text.data, text);
+    rrk_passage_list_free(list);
+}
+
+Test(import, splits_markdown_at_underlined_headings)
+{
+    scratch s = scratch_open();
+    import_text(&s, "u.md",
+                "before\n\nGuide\n=====\nintro\r\n\r\n  Setup\r\n---\r\nfirst\n\n---\n\n- item\n---\n> quote\n---\n"
+                "two\nlines\n---\n```\nCode\n====\n```\n# Next\nLast\n----\nend\n",
+                false, RRK_OK);
+    expect_of(&s, "u.md", 1, "u", "before");
+    expect_of(&s, "u.md", 2, "Guide", "intro");
+    expect_of(&s, "u.md", 3, "Guide > Setup",
+              "first\n\n---\n\n- item\n---\n> quote\n---\ntwo\nlines\n---\n```\nCode\n====\n```");
+    expect_of(&s, "u.md", 4, "Next > Last", "end");
+    cr_assert_eq(scratch_info(&s).n_passages, 4);
+    scratch_close(&s);
+}
+
+Test(import, splits_restructured_text_at_its_headings)
+{
+    scratch s = scratch_open();
+    import_text(&s, "u.rst",
+                "=====\n Doc\n=====\n\nintro\n\n\xC3\x9C\x62\x65r\n----\none\n\nDeep\n====\ntwo\n\nUse\n---\nthree\n\n"
+                "----\n\ntoo long a line\n---\n\n# text\n",
+                false, RRK_OK);
+    expect_of(&s, "u.rst", 1, "Doc", "intro");
+    expect_of(&s, "u.rst", 2, "Doc > \xC3\x9C\x62\x65r", "one");
+    expect_of(&s, "u.rst", 3, "Doc > \xC3\x9C\x62\x65r > Deep", "two");
+    expect_of(&s, "u.rst", 4, "Doc > Use", "three\n\n----\n\ntoo long a line\n---\n\n# text");
+    import_text(&s, "u.txt", "Doc\n===\ntext\n", false, RRK_OK);
+    expect_of(&s, "u.txt", 1, "u", "Doc\n===\ntext");
+    scratch_close(&s);
+}
+
 Test(import, splits_long_sections_at_paragraphs)
 {
     scratch s = scratch_open();
@@ -163,7 +206,9 @@ Test(import, refuses_or_skips_a_text_that_is_not_utf8)
 {
     scratch s = scratch_open();
     import_text(&s, "x.md", "fine\xFFnot", false, RRK_E_INVALID);
-    cr_assert_not_null(strstr(s.err.message, "x.md"));
+    cr_assert_not_null(strstr(s.err.message, "x.md:1: not UTF-8 at byte 4"), "%s", s.err.message);
+    import_text(&s, "x.log", "one\r\n\r\ntwo \xFF", false, RRK_E_INVALID);
+    cr_assert_not_null(strstr(s.err.message, "x.log:3: not UTF-8 at byte 11"), "%s", s.err.message);
     cr_assert_eq(import_text(&s, "x.md", "fine\xFFnot", true, RRK_OK).n_skipped, 1);
     scratch_close(&s);
 }
@@ -186,6 +231,166 @@ Test(import, tells_the_format_of_standard_input_by_its_content)
         cr_assert_eq(scratch_import(&s, "-", false, RRK_OK).n_added, 3);
         scratch_close(&s);
     }
+}
+
+static bool has(scratch *s, const char *id)
+{
+    int64_t row;
+    return rrk_store_find(s->store, rrk_text_of(id), &row, NULL) == RRK_OK;
+}
+
+static bool has_passage_of(scratch *s, const char *name, int n)
+{
+    char id[192];
+    snprintf(id, sizeof id, "%s/%s#%d", s->dir, name, n);
+    return has(s, id);
+}
+
+Test(import, texts_of_any_name_have_ids_of_their_own)
+{
+    scratch s = scratch_open();
+    static const char *const NAMES[] = {"README", "notes.log", "a.md", "dir.d/a.md"};
+    char folder[128];
+    snprintf(folder, sizeof folder, "%s/dir.d", s.dir);
+    mkdir(folder, 0755);
+    for (size_t i = 0; i < RRK_COUNT(NAMES); i++)
+        import_text(&s, NAMES[i], "\n\nplain words\n", false, RRK_OK);
+    cr_assert_eq(scratch_info(&s).n_passages, RRK_COUNT(NAMES));
+    for (size_t i = 0; i < RRK_COUNT(NAMES); i++)
+        cr_expect(has_passage_of(&s, NAMES[i], 1), "%s", NAMES[i]);
+    cr_expect(!has(&s, "stdin#1"));
+    scratch_close(&s);
+}
+
+static size_t n_found(scratch *s, const char *query)
+{
+    rrk_candidate found[8];
+    size_t n = RRK_COUNT(found);
+    store_bm25_options options = {.k1 = 0.9, .b = 0.4};
+    cr_assert_eq(store_bm25(s->store, rrk_text_of(query), &options, found, &n, &s->err), RRK_OK, "%s", s->err.message);
+    return n;
+}
+
+Test(import, a_text_that_became_shorter_loses_what_it_no_longer_has)
+{
+    scratch s = scratch_open();
+    import_text(&s, "b.md", "# A\nalpha\n# B\nbeta\n# C\ngamma\n# D\ndelta\n", false, RRK_OK);
+    import_text(&s, "b.md.txt", "bystander", false, RRK_OK);
+    char other[192];
+    snprintf(other, sizeof other, "%s/b.md#3x", s.dir);
+    cr_assert_eq(scratch_put(&s, other, "", "gamma of another"), RRK_OK);
+    cr_assert_eq(store_vectors_begin(s.store, "m", 1, false, &s.err), RRK_OK);
+    int64_t rows[] = {1, 2, 3};
+    cr_assert_eq(store_vectors_put(s.store, rows, (float[]){1, 2, 3}, 3, &s.err), RRK_OK);
+    uint64_t before, after;
+    cr_assert_eq(store_vectors_generation(s.store, &before, &s.err), RRK_OK);
+
+    rrk_import_stats stats = import_text(&s, "b.md", "# A\nalpha\n", false, RRK_OK);
+    cr_expect_eq(stats.n_removed, 3);
+    cr_expect_eq(stats.n_unchanged, 1);
+    rrk_store_info info = scratch_info(&s);
+    cr_expect_eq(info.n_passages, 3);
+    cr_expect_eq(info.n_vectors, 1);
+    cr_assert_eq(store_vectors_generation(s.store, &after, &s.err), RRK_OK);
+    cr_expect_gt(after, before);
+    cr_expect_eq(n_found(&s, "gamma"), 1);
+    cr_expect_eq(n_found(&s, "beta delta"), 0);
+    cr_expect_eq(n_found(&s, "alpha"), 1);
+    cr_expect(has_passage_of(&s, "b.md", 1) && !has_passage_of(&s, "b.md", 2) && has(&s, other));
+    uint64_t n_terms = info.n_terms;
+
+    import_text(&s, "b.md", "", false, RRK_OK);
+    cr_expect_eq(scratch_info(&s).n_passages, 2);
+    import_text(&s, "b.md", "# A\nalpha\n", false, RRK_OK);
+    cr_expect_eq(scratch_info(&s).n_terms, n_terms);
+    scratch_close(&s);
+}
+
+Test(import, what_a_text_no_longer_has_is_told_by_number)
+{
+    scratch s = scratch_open();
+    char text[512] = "";
+    for (int i = 1; i <= 12; i++)
+        snprintf(text + strlen(text), sizeof text - strlen(text), "# H%d\nword%d\n", i, i);
+    import_text(&s, "\xC3\xA4.md", text, false, RRK_OK);
+    cr_assert_eq(scratch_info(&s).n_passages, 12);
+    strstr(text, "# H11")[0] = '\0';
+    cr_assert_eq(import_text(&s, "\xC3\xA4.md", text, false, RRK_OK).n_removed, 2);
+    for (int i = 1; i <= 12; i++)
+        cr_expect_eq(has_passage_of(&s, "\xC3\xA4.md", i), i <= 10, "%d", i);
+    strstr(text, "# H3")[0] = '\0';
+    cr_assert_eq(import_text(&s, "\xC3\xA4.md", text, false, RRK_OK).n_removed, 8);
+    cr_assert_eq(scratch_info(&s).n_terms, 4);
+    cr_assert_eq(scratch_put(&s, "new", "", "text"), RRK_OK);
+    cr_expect_eq(scratch_row(&s, "new"), 13, "the row of a removed passage was given away");
+    scratch_close(&s);
+}
+
+Test(import, a_passage_that_is_skipped_leaves_no_older_one_behind)
+{
+    scratch s = scratch_folder();
+    rrk_store_options options;
+    rrk_store_options_init(&options);
+    options.max_passage_bytes = 200;
+    cr_assert_eq(rrk_store_open(&s.store, s.path, &options, &s.err), RRK_OK);
+    import_text(&s, "a.md", "# A\nalpha\n# B\nbeta\n# C\ngamma\n", false, RRK_OK);
+    char text[512];
+    snprintf(text, sizeof text, "# A\nalpha\n# B\n%0300d\n# C\ngamma\n", 0);
+    rrk_import_stats stats = import_text(&s, "a.md", text, true, RRK_OK);
+    cr_expect_eq(stats.n_skipped, 1);
+    cr_expect_eq(stats.n_removed, 1);
+    cr_expect_eq(n_found(&s, "beta"), 0);
+    cr_expect_eq(n_found(&s, "gamma"), 1);
+    scratch_close(&s);
+}
+
+Test(import, a_text_that_cannot_be_read_twice_has_its_path_in_its_id)
+{
+    scratch s = scratch_open();
+    char path[128];
+    snprintf(path, sizeof path, "%s/pipe", s.dir);
+    cr_assert_eq(mkfifo(path, 0600), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        FILE *f = fopen(path, "w");
+        fputs("\n\n# Title\nplain words\n", f);
+        _exit(fclose(f));
+    }
+    scratch_import(&s, path, false, RRK_OK);
+    waitpid(child, NULL, 0);
+    char id[160];
+    snprintf(id, sizeof id, "%s#1", path);
+    rrk_passage_list *list = NULL;
+    cr_expect_not_null(strstr(fetch(&s, id, &list)->metadata.data, "\"line\":4"));
+    rrk_passage_list_free(list);
+    scratch_close(&s);
+}
+
+Test(import, a_byte_order_mark_is_no_part_of_a_file)
+{
+    scratch s = scratch_open();
+    import_text(&s, "c.jsonl", "\xEF\xBB\xBF{\"_id\":\"1\",\"text\":\"x\"}\n", false, RRK_OK);
+    import_text(&s, "c.tsv",
+                "\xEF\xBB\xBF"
+                "2\tx\n",
+                false, RRK_OK);
+    import_text(&s, "d.tsv",
+                "\xEF\xBB\xBF\n"
+                "3\tx\n",
+                false, RRK_OK);
+    import_text(&s, "unnamed",
+                "\xEF\xBB\xBF"
+                "4\tx\n",
+                false, RRK_OK);
+    import_text(&s, "e.txt", "\xEF\xBB\xBFx\n", false, RRK_OK);
+    cr_assert_eq(scratch_info(&s).n_passages, 5);
+    cr_assert(has(&s, "1") && has(&s, "2") && has(&s, "3") && has(&s, "4"));
+    rrk_passage_list *list = NULL;
+    char id[192];
+    snprintf(id, sizeof id, "%s/e.txt#1", s.dir);
+    cr_assert_str_eq(fetch(&s, id, &list)->text.data, "x");
+    rrk_passage_list_free(list);
+    scratch_close(&s);
 }
 
 static int64_t fake_now;

@@ -133,6 +133,54 @@ Test(open, read_only_works_in_a_folder_that_cannot_be_written)
     cr_assert_eq(WEXITSTATUS(status), 0, "exit status %d", WEXITSTATUS(status));
 }
 
+/* Root may write anywhere, so the child becomes nobody first. */
+static int write_as_nobody(scratch *s)
+{
+    if (geteuid() == 0 && setuid(65534) != 0)
+        return 2;
+    for (int mode = RRK_STORE_CREATE; mode <= RRK_STORE_READWRITE; mode++) {
+        rrk_store *store = NULL;
+        if (scratch_open_mode(s, &store, (rrk_store_mode)mode) != RRK_E_IO || store)
+            return 3;
+        if (!strstr(s->err.message, "cannot write") || !strstr(s->err.message, s->path))
+            return 4;
+    }
+    return 0;
+}
+
+Test(open, a_write_protected_file_is_refused_when_it_is_to_be_written)
+{
+    scratch s = scratch_open();
+    rrk_store_close(s.store);
+    s.store = NULL;
+    chmod(s.path, 0444);
+    chmod(s.dir, 0777);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(write_as_nobody(&s));
+    int status = 0;
+    waitpid(child, &status, 0);
+    scratch_close(&s);
+    cr_assert_eq(WEXITSTATUS(status), 0, "exit status %d", WEXITSTATUS(status));
+}
+
+Test(open, every_name_is_a_file)
+{
+    static const char *const NAMES[] = {":memory:", "file:a.db", "file::memory:?cache=shared"};
+    scratch s = scratch_folder();
+    cr_assert_eq(chdir(s.dir), 0);
+    for (size_t i = 0; i < RRK_COUNT(NAMES); i++) {
+        rrk_store *store = NULL;
+        cr_assert_eq(rrk_store_open(&store, NAMES[i], NULL, &s.err), RRK_OK, "%s", s.err.message);
+        rrk_store_close(store);
+        cr_expect_eq(access(NAMES[i], F_OK), 0, "%s", NAMES[i]);
+    }
+    rrk_store *store = NULL;
+    cr_assert_eq(rrk_store_open(&store, "", NULL, &s.err), RRK_E_INVALID);
+    cr_assert_eq(chdir("/"), 0);
+    scratch_close(&s);
+}
+
 Test(open, a_handle_does_not_cross_a_fork)
 {
     scratch s = scratch_open();

@@ -108,7 +108,17 @@ Test(passages, an_unchanged_one_keeps_its_vector_and_a_changed_one_loses_it)
     cr_assert_eq(store_vectors_begin(s.store, "m", 2, false, &s.err), RRK_OK);
     give_vector(&s, scratch_row(&s, "a"));
     cr_assert_eq(scratch_put(&s, "a", "t", "one two"), RRK_OK);
+    rrk_passage other = {.id = rrk_text_of("a"),
+                         .title = rrk_text_of("t"),
+                         .text = rrk_text_of("one two"),
+                         .metadata = rrk_text_of("{\"b\":1}")};
+    cr_assert_eq(rrk_store_put(s.store, &other, 1, &s.err), RRK_OK, "%s", s.err.message);
     cr_assert_eq(scratch_info(&s).n_vectors, 1);
+    int64_t row = scratch_row(&s, "a");
+    rrk_passage_list *list = NULL;
+    cr_assert_eq(rrk_store_fetch(s.store, &row, 1, &list, &s.err), RRK_OK);
+    cr_assert_str_eq(rrk_passage_list_items(list, NULL)->metadata.data, "{\"b\":1}");
+    rrk_passage_list_free(list);
     cr_assert_eq(scratch_put(&s, "a", "t", "one two three four"), RRK_OK);
     cr_assert_eq(scratch_info(&s).n_vectors, 0);
     cr_assert_eq(scratch_info(&s).n_passages, 1);

@@ -43,6 +43,7 @@ static void add_stats(rrk_import_stats *sum, const rrk_import_stats *part)
     sum->n_updated += part->n_updated;
     sum->n_unchanged += part->n_unchanged;
     sum->n_skipped += part->n_skipped;
+    sum->n_removed += part->n_removed;
     sum->elapsed_s += part->elapsed_s;
 }
 
@@ -68,12 +69,12 @@ static rrk_status import_path(rrk_store *store, const char *path, const import_v
 static void print_summary(const rrk_import_stats *sum)
 {
     char added[CLI_NUMBER_SIZE], updated[CLI_NUMBER_SIZE], unchanged[CLI_NUMBER_SIZE], skipped[CLI_NUMBER_SIZE];
-    char rate[CLI_NUMBER_SIZE];
+    char removed[CLI_NUMBER_SIZE], rate[CLI_NUMBER_SIZE];
     double per_s = sum->elapsed_s > 0 ? (double)sum->n_read / sum->elapsed_s : 0;
-    printf("%s added, %s updated, %s unchanged, %s skipped in %.1f s (%s passages/s)\n",
+    printf("%s added, %s updated, %s unchanged, %s skipped, %s removed in %.1f s (%s passages/s)\n",
            cli_format_count(added, sum->n_added), cli_format_count(updated, sum->n_updated),
-           cli_format_count(unchanged, sum->n_unchanged), cli_format_count(skipped, sum->n_skipped), sum->elapsed_s,
-           cli_format_count(rate, (uint64_t)per_s));
+           cli_format_count(unchanged, sum->n_unchanged), cli_format_count(skipped, sum->n_skipped),
+           cli_format_count(removed, sum->n_removed), sum->elapsed_s, cli_format_count(rate, (uint64_t)per_s));
 }
 
 int cli_import(int argc, char **argv)

@@ -8,7 +8,7 @@
 #include "retriever/retriever.h"
 #include "store/store.h"
 
-enum { PASSAGES_PER_ROUND = 512, MAX_JOINED_BYTES = 1 << 30 };
+enum { PASSAGES_PER_ROUND = 512, MAX_JOINED_BYTES = 1 << 30, MAX_ROUNDS_AGAIN = 1000 };
 
 typedef struct embedding {
     rrk_store *store;
@@ -60,12 +60,19 @@ static rrk_status embed_all(embedding *e, rrk_embed_progress_fn progress, void *
 {
     int64_t start = base_now_ns(), last = INT64_MIN;
     int64_t rows[PASSAGES_PER_ROUND];
+    size_t n_again = 0;
     for (;;) {
         size_t n = PASSAGES_PER_ROUND;
         RRK_TRY(store_vectors_missing(e->store, last, rows, &n, err));
         if (n == 0)
             return RRK_OK;
-        RRK_TRY(embed_round(e, rows, n, err));
+        rrk_status status = embed_round(e, rows, n, err);
+        /* An import may have removed a passage since its row was read: the round begins again without it. */
+        if (status == RRK_E_NOTFOUND && n_again++ < MAX_ROUNDS_AGAIN) {
+            base_error_clear(err);
+            continue;
+        }
+        RRK_TRY(status);
         last = rows[n - 1];
         stats->n_embedded += n;
         stats->elapsed_s = base_ms_since(start) / 1e3;

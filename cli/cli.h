@@ -160,9 +160,5 @@ static inline void cli_free_qrels(rrk_qrels **qrels)
 {
     rrk_qrels_free(*qrels);
 }
-static inline void cli_close_reranker(rrk_reranker **reranker)
-{
-    rrk_reranker_close(*reranker);
-}
 
 #endif

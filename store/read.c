@@ -113,15 +113,3 @@ rrk_status rrk_store_fetch(rrk_store *store, const int64_t *rows, size_t n_rows,
     *out = RRK_STEAL(list);
     return RRK_OK;
 }
-
-rrk_status store_id_of(rrk_store *store, int64_t row, char **id, rrk_error *err)
-{
-    base_error_clear(err);
-    RRK_AUTO(store_end) store_lease lease;
-    RRK_TRY(store_begin_read(&lease, store, err));
-    RRK_AUTO(store_reset_ptr) sqlite3_stmt *read = NULL;
-    RRK_TRY(read_row(lease.connection, row, &read, err));
-    rrk_text text = store_column_text(read, 0);
-    *id = base_strndup(text.data, text.len);
-    return *id ? RRK_OK : base_fail_nomem(err, text.len);
-}

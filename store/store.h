@@ -42,9 +42,6 @@ typedef struct store_terms {
 rrk_status store_analyse(rrk_text text, store_terms *out, rrk_error *err);
 void store_terms_free(store_terms *terms); /* also for RRK_AUTO */
 
-/* The external id of a row, as a NUL-terminated string the caller frees (base_free). RRK_E_NOTFOUND. */
-rrk_status store_id_of(rrk_store *store, int64_t row, char **id, rrk_error *err);
-
 /* --- vectors: at most one a passage, f32, all of one model --- */
 
 /*

@@ -31,11 +31,11 @@ static rrk_status start(rank_machine **out, const rank_task *task, rrk_error *er
     return RRK_OK;
 }
 
-static rrk_status accept(rank_machine *machine, const float *results, rrk_error *err)
+static rrk_status accept(rank_machine *machine, const rank_results *results, rrk_error *err)
 {
     rank_pointwise *m = (rank_pointwise *)machine;
     for (size_t r = 0; r < m->rows.n; r++)
-        rank_pointwise_take(m, r, results[r]);
+        rank_pointwise_take(m, r, results->rows[r]);
     return RRK_OK;
 }
 

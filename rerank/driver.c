@@ -60,7 +60,7 @@ static rrk_status run_machine(rrk_encoder *encoder, rank_machine *machine, const
         if (!results)
             return base_fail_nomem(err, work.n_rows * dim * sizeof *results);
         RRK_TRY(rank_encode(encoder, work.rows, work.n_rows, results, deadline, totals, err));
-        RRK_TRY(machine->strategy->accept(machine, results, err));
+        RRK_TRY(machine->strategy->accept(machine, &(rank_results){.rows = results}, err));
     }
 }
 

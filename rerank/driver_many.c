@@ -94,7 +94,7 @@ static rrk_status encode_round(many *m, float *results, rrk_error *err)
 static rrk_status advance(many *m, flight *f, const float *results, bool *landed, rrk_error *err)
 {
     if (f->work.n_rows) {
-        RRK_TRY(m->strategy->accept(f->machine, results, err));
+        RRK_TRY(m->strategy->accept(f->machine, &(rank_results){.rows = results}, err));
         RRK_TRY(m->strategy->next(f->machine, &f->work, err));
     }
     *landed = f->work.n_rows == 0;

@@ -59,11 +59,11 @@ static double dot(const float *a, const float *b, size_t n)
     return sum;
 }
 
-static rrk_status accept(rank_machine *machine, const float *results, rrk_error *err)
+static rrk_status accept(rank_machine *machine, const rank_results *results, rrk_error *err)
 {
     rank_pointwise *m = (rank_pointwise *)machine;
     for (size_t r = 1; r < m->rows.n; r++)
-        rank_pointwise_take(m, r, dot(results, results + r * m->result_dim, m->result_dim));
+        rank_pointwise_take(m, r, dot(results->rows, results->rows + r * m->result_dim, m->result_dim));
     return RRK_OK;
 }
 

@@ -53,7 +53,7 @@ rrk_status rank_pointwise_next(rank_machine *machine, rank_work *work, rrk_error
     rank_rows_seal(&m->rows);
     m->machine.counts.n_rows = m->rows.n;
     m->machine.counts.n_tokens = m->rows.n_ids;
-    *work = (rank_work){m->rows.rows, m->rows.n};
+    *work = (rank_work){.rows = m->rows.rows, .n_rows = m->rows.n};
     return RRK_OK;
 }
 

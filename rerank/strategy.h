@@ -9,23 +9,34 @@
 #define RRK_RERANK_STRATEGY_H
 
 #include "encoder/encoder.h"
+#include "llm/llm.h"
+#include "rerank/listwise.h"
 #include <rrk/rerank.h>
 
 /* What a machine works on. Borrowed: it stays as it is until stop(). */
 typedef struct rank_task {
-    const rrk_encoder *encoder;  /* for its tokenizer and its limits; machines never run it */
-    rrk_text query;              /* checked: UTF-8, not blank */
-    const rrk_passage *passages; /* [n_passages], checked: UTF-8, not empty */
+    const rrk_encoder *encoder;    /* for its tokenizer and its limits; machines never run it. NULL: not needed */
+    const rank_listwise *listwise; /* what listwise strategies were opened with; NULL: not needed */
+    rrk_text query;                /* checked: UTF-8, not blank */
+    const rrk_passage *passages;   /* [n_passages], checked: UTF-8, not empty */
     size_t n_passages;
     const rrk_rank_options *options; /* checked, all fields in range */
     size_t number;                   /* the caller's request, for its hits and for messages */
 } rank_task;
 
-/* What next() hands out. n_rows 0: nothing more to do. */
+/* What next() hands out: rows to encode or prompts to answer, never both. Neither: nothing more to do. */
 typedef struct rank_work {
     const enc_row *rows; /* valid until accept() */
     size_t n_rows;
+    const llm_prompt *prompts; /* valid until accept() */
+    size_t n_prompts;
 } rank_work;
+
+/* What became of the work, as it was handed out last. */
+typedef struct rank_results {
+    const float *rows;               /* [n_rows, enc_output_dim()] */
+    const llm_reply *const *replies; /* [n_prompts], none of them failed */
+} rank_results;
 
 /* What a machine has to tell about its passages, for rrk_rank_stats. */
 typedef struct rank_counts {
@@ -33,6 +44,8 @@ typedef struct rank_counts {
     uint64_t n_tokens;
     uint64_t n_truncated;
     uint64_t n_chunked;
+    rank_reply_counts replies;
+    uint64_t tokens_saved;
 } rank_counts;
 
 typedef struct rank_strategy rank_strategy;
@@ -45,16 +58,16 @@ typedef struct rank_machine {
 
 struct rank_strategy {
     const char *name;
+    bool needs_llm;        /* otherwise it needs an encoder */
     rrk_encoder_head head; /* the encoder's head that it needs */
     rrk_status (*start)(rank_machine **out, const rank_task *task, rrk_error *err);
     rrk_status (*next)(rank_machine *machine, rank_work *work, rrk_error *err);
-    /* results is [n_rows, enc_output_dim()] of the work handed out last. */
-    rrk_status (*accept)(rank_machine *machine, const float *results, rrk_error *err);
+    rrk_status (*accept)(rank_machine *machine, const rank_results *results, rrk_error *err);
     /* scores is [n_passages]. */
     rrk_status (*finish)(rank_machine *machine, double *scores, rrk_error *err);
     void (*stop)(rank_machine *machine); /* frees; NULL is fine */
 };
 
-extern const rank_strategy rank_embedding, rank_cross;
+extern const rank_strategy rank_embedding, rank_cross, rank_full, rank_sliding;
 
 #endif

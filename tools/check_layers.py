@@ -22,6 +22,8 @@ OWNERS = [
     (r"cuda.*\.h|cublas.*\.h|sentencepiece.*", {"encoder"}, True),
     (r"uni[a-z]+\.h|unistring/.*|libstemmer\.h", {"store", "encoder"}, True),
     (r"curl/.*", {"net"}, True),
+    (r"nettle/.*", {"base"}, False),
+    (r"yaml\.h", {"rerank"}, False),
     (r"microhttpd\.h", {"api"}, True),
     (r"jansson\.h", {"store", "encoder", "llm", "eval", "api", "cli"}, False),
 ]

@@ -5,6 +5,11 @@
  *   embedding  encoder, embedding head    dot product of query and passage vector    yes, for one model
  *                                         (-1..1, a cosine, if the model normalises)
  *   cross      encoder, cross head        the model's logit for the pair             yes, for one model
+ *   full       LLM                        the place alone: (n - place) / n,          no
+ *   sliding    LLM                        place 0 is the best                        no
+ *
+ * "full" shows all candidates to a long-context LLM in one prompt; "sliding" moves a window of them from the back of the
+ * list to its front, one prompt each (Pradeep et al., arXiv 2309.15088; the two compared: arXiv 2412.14574).
  *
  * One call serves every strategy:
  *
@@ -24,6 +29,8 @@
 #define RRK_RERANK_H
 
 #include <rrk/encoder.h>
+#include <rrk/llm.h>
+#include <rrk/store.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -35,9 +42,51 @@ typedef struct rrk_reranker rrk_reranker;
 #define RRK_RERANK_DEFAULT_CHUNK_OVERLAP 32
 #define RRK_RERANK_DEFAULT_MAX_CHUNKS 64
 
+#define RRK_RERANK_DEFAULT_WINDOW 20
+#define RRK_RERANK_DEFAULT_STRIDE 10
+#define RRK_RERANK_MAX_PASSES 10
+#define RRK_RERANK_DEFAULT_PASSAGE_WORDS 100
+/* Where the context is short, passages are cut further, but not below this. */
+#define RRK_RERANK_MIN_PASSAGE_WORDS 8
+
+/* The order in which a listwise strategy shows candidates at first: its answer depends on it. */
+typedef enum rrk_list_order { RRK_ORDER_AS_GIVEN = 0, RRK_ORDER_REVERSED = 1, RRK_ORDER_SHUFFLED = 2 } rrk_list_order;
+
+/* Whether an LLM may answer anything at all. */
+typedef enum rrk_constrain {
+    RRK_CONSTRAIN_OFF = 0,
+    RRK_CONSTRAIN_LIST = 1,  /* nothing but as many bracketed identifiers as were asked for; repeats can happen */
+    RRK_CONSTRAIN_STRICT = 2 /* one identifier a call, out of those still unused: always a permutation */
+} rrk_constrain;
+
+/* What recorded answers of an LLM are good for. */
+typedef enum rrk_cache_mode {
+    RRK_CACHE_OFF = 0,
+    RRK_CACHE_READ = 1, /* used, not added to */
+    RRK_CACHE_WRITE = 2 /* used and added to */
+} rrk_cache_mode;
+
+/* Zero stands for the default, so that each strategy has its own. */
 typedef struct rrk_reranker_options {
     size_t size;          /* sizeof(rrk_reranker_options) */
     rrk_encoder *encoder; /* borrowed; see the table for who needs it */
+    rrk_llm *llm;         /* borrowed; see the table for who needs it */
+    rrk_store *cache;     /* of the LLM's replies; borrowed, may be NULL */
+    rrk_cache_mode cache_mode;
+    size_t window;          /* "sliding": candidates a prompt; default 20 */
+    size_t stride;          /* "sliding": how far the window moves, less than window; default 10 */
+    size_t passes;          /* how often the whole list is gone over; default 1, at most RRK_RERANK_MAX_PASSES */
+    int complete;           /* "sliding", non-zero: after each pass the best (window - stride) are settled and the next
+                              pass ranks the rest, so that every place is earned: for training labels. Excludes passes */
+    rrk_list_order order;   /* of the candidates at first */
+    uint64_t order_seed;    /* for RRK_ORDER_SHUFFLED */
+    const char *prompt;     /* "one-turn" (default) or "chat": rrk's own wording; otherwise the path of a template file
+                              in RankLLM's YAML format */
+    size_t passage_words;   /* words of a passage that a prompt shows, title included; default 100 */
+    int ask_top_n;          /* non-zero: the prompt asks for the best top_n only, not for all */
+    int no_early_stop;      /* non-zero: a reply is read to its end even when top_n are known */
+    size_t thinking_tokens; /* room in the output cap for a thinking model; default 0 */
+    rrk_constrain constrain;
 } rrk_reranker_options;
 
 static inline void rrk_reranker_options_init(rrk_reranker_options *options)
@@ -66,6 +115,25 @@ typedef struct rrk_rank_stats {
     double tokenize_ms;
     double encode_ms;
     double total_ms;
+    /* Listwise strategies. Calls are prompts, however often they had to be sent. */
+    uint64_t n_calls;           /* answered by the LLM */
+    uint64_t n_cached;          /* answered from the cache; no tokens are counted for these */
+    uint64_t n_failed_calls;    /* that got no answer */
+    uint64_t n_retries;         /* attempts beyond each call's first */
+    uint64_t prompt_tokens;     /* as the endpoint counts them, or estimated */
+    uint64_t completion_tokens; /* thinking included */
+    uint64_t thinking_tokens;   /* part of completion_tokens, where the endpoint tells */
+    uint64_t n_estimated;       /* calls whose tokens are estimated */
+    uint64_t n_stopped;         /* replies that were ended early */
+    uint64_t tokens_saved;      /* about so many completion tokens were not generated thanks to that */
+    uint64_t n_ok;              /* replies that were a permutation, or as much of one as was asked for */
+    uint64_t n_malformed;       /* replies that had to be mended */
+    uint64_t n_repeated;        /* identifiers that came again */
+    uint64_t n_missing;         /* identifiers that did not come */
+    uint64_t n_out_of_range;    /* identifiers of no passage */
+    uint64_t n_thinking;        /* replies in which thinking was skipped */
+    uint64_t n_cut;             /* replies that the output cap ended */
+    double llm_ms;              /* waited for calls, added up over calls */
 } rrk_rank_stats;
 
 static inline void rrk_rank_stats_init(rrk_rank_stats *stats)
@@ -74,8 +142,22 @@ static inline void rrk_rank_stats_init(rrk_rank_stats *stats)
     stats->size = sizeof *stats;
 }
 
-/* Polled between batches, from the calling thread. Non-zero stops the call with RRK_E_CANCELLED. */
+/* Polled between batches or pieces of a reply, from the calling thread. Non-zero stops the call: RRK_E_CANCELLED. */
 typedef int (*rrk_cancel_fn)(void *ctx);
+
+/* What becomes of a query for which an LLM could not be had, in a call for many. */
+typedef enum rrk_on_error {
+    RRK_ON_ERROR_FAIL = 0, /* the whole call fails */
+    RRK_ON_ERROR_SKIP = 1, /* that request has no hits and says why; the others go on */
+    RRK_ON_ERROR_KEEP = 2  /* that request keeps the order it came in, and says why; the others go on */
+} rrk_on_error;
+
+/*
+ * Called by rrk_reranker_rank_many() as each request ends, in that order, from the calling thread: its hits are valid
+ * from here on. A status other than RRK_OK ends the call with it.
+ */
+typedef rrk_status (*rrk_request_done_fn)(void *ctx, size_t request, const rrk_error *outcome,
+                                          const struct rrk_rank_stats *stats, rrk_error *err);
 
 typedef struct rrk_rank_options {
     size_t size;          /* sizeof(rrk_rank_options) */
@@ -89,6 +171,10 @@ typedef struct rrk_rank_options {
     size_t chunk_overlap;          /* tokens that neighbouring chunks share, at most half a chunk; default 32 */
     size_t max_chunks;             /* chunks of one passage that are read, the first ones; default 64 */
     rrk_rank_stats *stats;         /* filled when not NULL, on failure too */
+    int64_t request_timeout_ms;    /* LLM strategies: for each request from its own start; 0: none */
+    rrk_on_error on_error;         /* LLM strategies; a deadline or a cancellation of the whole call always fails it */
+    rrk_request_done_fn done;      /* LLM strategies: told of each request as it ends; may be NULL */
+    void *done_ctx;
 } rrk_rank_options;
 
 static inline void rrk_rank_options_init(rrk_rank_options *options)
@@ -113,9 +199,11 @@ typedef struct rrk_rank_request {
     rrk_text query;
     const rrk_passage *passages;
     size_t n_passages;
-    rrk_hit *hits; /* room for n_hits */
-    size_t n_hits; /* capacity going in, count coming out */
-    uint64_t reserved[3];
+    rrk_hit *hits;  /* room for n_hits */
+    size_t n_hits;  /* capacity going in, count coming out */
+    int32_t status; /* out: RRK_OK, or with on_error SKIP or KEEP an rrk_status: why the LLM did not rank it */
+    uint32_t reserved0;
+    uint64_t reserved[2];
 } rrk_rank_request;
 
 /*
@@ -125,6 +213,13 @@ typedef struct rrk_rank_request {
  */
 RRK_API rrk_status rrk_reranker_rank_many(rrk_reranker *reranker, rrk_rank_request *requests, size_t n_requests,
                                           const rrk_rank_options *options, rrk_error *err);
+
+/*
+ * What rrk_reranker_rank_many() would cost, without calling any LLM: n_calls, prompt_tokens and completion_tokens (both
+ * estimated, the latter without thinking) are filled in, as if every reply were a permutation. Hits are not touched.
+ */
+RRK_API rrk_status rrk_reranker_predict(rrk_reranker *reranker, const rrk_rank_request *requests, size_t n_requests,
+                                        const rrk_rank_options *options, rrk_rank_stats *stats, rrk_error *err);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,83 @@
+/*
+ * HTTP requests on libcurl, many at a time from one thread. A loop owns its connections and keeps them open between
+ * requests; what it does happens inside net_wait(), on the caller's thread. No retries and no JSON here: llm/ decides
+ * what a reply means. curl.h is known to this folder alone.
+ *
+ * A loop belongs to one thread at a time. Transfers belong to their loop.
+ */
+#ifndef RRK_NET_HTTP_H
+#define RRK_NET_HTTP_H
+
+#include "base/buf.h"
+#include "base/deadline.h"
+
+typedef struct net_loop net_loop;
+typedef struct net_transfer net_transfer;
+
+#define NET_DEFAULT_CONNECT_TIMEOUT_MS 10000
+#define NET_DEFAULT_MAX_REPLY_BYTES ((size_t)8 << 20)
+#define NET_MAX_TRANSFERS 4096
+
+typedef struct net_options {
+    const char *proxy;          /* NULL: none, whatever the environment says; copied */
+    const char *ca_file;        /* PEM; NULL: the system's; copied */
+    int64_t connect_timeout_ms; /* 0: NET_DEFAULT_CONNECT_TIMEOUT_MS */
+    size_t max_reply_bytes;     /* of a body, after decoding; 0: NET_DEFAULT_MAX_REPLY_BYTES */
+} net_options;
+
+/* Once a process before the first loop is made; safe to repeat and from any thread. */
+rrk_status net_loop_open(net_loop **out, const net_options *options, rrk_error *err);
+void net_loop_close(net_loop *loop); /* stops its transfers; NULL is fine */
+
+/*
+ * Looks at each piece of a 2xx reply's body as it arrives (other replies are only collected). Returning false ends the
+ * transfer at once, as a success with reply->stopped set: the rest is not read and the connection is closed.
+ */
+typedef bool (*net_piece_fn)(void *ctx, const char *data, size_t len);
+
+typedef struct net_request {
+    const char *method;         /* "GET" or "POST" */
+    const char *url;            /* http or https only; redirects are not followed */
+    const char *const *headers; /* "Name: value"; [n_headers] */
+    size_t n_headers;
+    rrk_text body;           /* for POST; borrowed until the transfer is freed */
+    int64_t deadline_ns;     /* on base_now_ns()'s scale; 0: none */
+    int64_t idle_timeout_ms; /* give up when nothing arrives for so long; 0: never */
+    net_piece_fn piece;      /* may be NULL */
+    void *ctx;               /* for piece, and given back in the reply */
+} net_request;
+
+typedef struct net_reply {
+    void *ctx;         /* the request's */
+    rrk_status status; /* RRK_OK: the endpoint answered, whatever it said. Otherwise error says why it did not:
+                            RRK_E_UPSTREAM (refused, reset, cut off: detail is CURL's code), RRK_E_TIMEOUT */
+    rrk_error error;
+    bool may_retry; /* of a failure: the connection's fault, so another attempt can succeed */
+    bool stopped;   /* piece() had enough */
+    long http_status;
+    base_buf body;          /* what was read of it; owned by the transfer */
+    int64_t retry_after_ms; /* Retry-After in seconds or as a date; -1: there was none */
+    uint64_t bytes_sent;    /* body and headers */
+    uint64_t bytes_received;
+    double first_byte_ms; /* since the start */
+    double total_ms;
+} net_reply;
+
+/* Starts a request; its end is reported by net_wait(). Strings are copied, the body is not. */
+rrk_status net_start(net_loop *loop, const net_request *request, net_transfer **out, rrk_error *err);
+
+/*
+ * Runs transfers until one ends or timeout_ms passes (-1: no limit; 0: do what can be done without waiting).
+ * *out is NULL when none ended. The transfer stays valid until net_transfer_free().
+ */
+rrk_status net_wait(net_loop *loop, int64_t timeout_ms, net_transfer **out, rrk_error *err);
+
+const net_reply *net_transfer_reply(const net_transfer *transfer);
+
+/* Stops it if it still runs, which closes its connection; otherwise the connection is kept for the next request. */
+void net_transfer_free(net_transfer *transfer); /* NULL is fine */
+
+/* Another thread's way to end a net_wait() early. */
+void net_wake(net_loop *loop);
+
+#endif

@@ -71,6 +71,10 @@ rrk_status store_statement(store_connection *connection, store_statement_id id, 
         [STORE_SQL_NEXT_OF_DOCUMENT] = "SELECT row, id, n_terms FROM passage WHERE id > ?1 AND id < ?2 AND "
                                        "substr(id, ?3) NOT GLOB '*[^0-9]*' AND CAST(substr(id, ?3) AS INTEGER) > ?4 "
                                        "ORDER BY id LIMIT 1",
+        [STORE_SQL_GET_REPLY] = "SELECT value FROM reply WHERE key = ?1",
+        [STORE_SQL_PUT_REPLY] = "INSERT INTO reply (key, value, stored_at) VALUES (?1, ?2, unixepoch()) "
+                                "ON CONFLICT (key) DO UPDATE SET value = excluded.value, "
+                                "stored_at = excluded.stored_at",
     };
     if (!connection->statements[id]) {
         unsigned flags = SQLITE_PREPARE_PERSISTENT;

@@ -14,7 +14,7 @@
 #include <sqlite3.h>
 
 #define STORE_APPLICATION_ID 0x72726B31 /* "rrk1" */
-#define STORE_SCHEMA_VERSION 1
+#define STORE_SCHEMA_VERSION 2
 #define STORE_MAX_IDLE_CONNECTIONS 8
 #define STORE_MAX_PASSAGE_BYTES (512u << 20) /* SQLite keeps values below 1 GB */
 
@@ -42,6 +42,8 @@ typedef enum store_statement_id {
     STORE_SQL_EMPTY_CONTENT,
     STORE_SQL_DROP_PASSAGE,
     STORE_SQL_NEXT_OF_DOCUMENT,
+    STORE_SQL_GET_REPLY,
+    STORE_SQL_PUT_REPLY,
     STORE_N_SQL
 } store_statement_id;
 

@@ -1,10 +1,13 @@
 /* The reply cache: values as they were put, its limits, and writers beside each other and beside an import. */
 #include "store/reply.h"
 #include "scratch.h"
+#include "store/connection.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 enum { N_WRITERS = 4, N_EACH = 25 };
@@ -140,9 +143,9 @@ Test(reply, names_null_arguments)
 }
 
 /* Each writer has keys of its own and one that all fight for. */
-static bool write_many(rrk_store *store, int writer)
+static bool write_many(rrk_store *store, int writer, int n_each)
 {
-    for (int i = 0; i < N_EACH; i++) {
+    for (int i = 0; i < n_each; i++) {
         RRK_AUTO(base_buf_free) base_buf value = {.max = 100};
         char key[32];
         bool found = false;
@@ -166,7 +169,7 @@ typedef struct writing {
 static void *write_in_thread(void *ctx)
 {
     writing *w = ctx;
-    return write_many(w->store, w->writer) ? NULL : w;
+    return write_many(w->store, w->writer, N_EACH) ? NULL : w;
 }
 
 Test(reply, threads_write_beside_each_other)
@@ -187,12 +190,42 @@ Test(reply, threads_write_beside_each_other)
     scratch_close(&s);
 }
 
+static void *put_one(void *ctx)
+{
+    scratch *s = ctx;
+    return put(s, "k", "v") == RRK_OK ? NULL : ctx;
+}
+
+Test(reply, gets_its_turn_before_a_writer_that_has_just_written)
+{
+    scratch s = scratch_open();
+    store_lease lease;
+    pthread_t thread;
+    int64_t n = 0;
+    void *failed = NULL;
+    cr_assert_eq(store_begin_write(&lease, s.store, &s.err), RRK_OK, "%s", s.err.message);
+    cr_assert_eq(pthread_create(&thread, NULL, put_one, &s), 0);
+    /* It waits for the writer once it has the turn. */
+    while (pthread_mutex_trylock(&s.store->turn) == 0) {
+        pthread_mutex_unlock(&s.store->turn);
+        usleep(1000);
+    }
+    store_end(&lease);
+    cr_assert_eq(store_begin_write(&lease, s.store, &s.err), RRK_OK, "%s", s.err.message);
+    cr_assert_eq(store_read_int(lease.connection, "SELECT count(*) FROM reply", &n, &s.err), RRK_OK);
+    store_end(&lease);
+    pthread_join(thread, &failed);
+    cr_assert_null(failed);
+    cr_assert_eq(n, 1);
+    scratch_close(&s);
+}
+
 static int write_in_process(const scratch *s, int writer)
 {
     rrk_store *store = NULL;
     if (rrk_store_open(&store, s->path, NULL, NULL) != RRK_OK)
         return 2;
-    bool done = write_many(store, writer);
+    bool done = write_many(store, writer, N_EACH);
     rrk_store_close(store);
     return done ? 0 : 3;
 }
@@ -225,35 +258,58 @@ static int until_told(const rrk_import_stats *stats, void *ctx)
     return atomic_load(&import_must_end);
 }
 
-/* A passage again and again, always another: small batches, and hardly a moment in which nobody writes. */
-static void import_until_told(rrk_store *store, const char *path)
+/* An import that goes on until it is told or killed, for its input never ends: hardly a moment in which nobody writes. */
+static void import_until_told(rrk_store *store, const char *fifo)
 {
     rrk_import_options options;
     rrk_import_options_init(&options);
-    options.batch_passages = 200;
+    options.format = RRK_IMPORT_MSMARCO;
     options.progress = until_told;
-    rrk_store_import(store, path, &options, NULL, NULL);
+    rrk_store_import(store, fifo, &options, NULL, NULL);
+}
+
+static void *feed(void *fifo)
+{
+    FILE *f = fopen(fifo, "w");
+    for (int i = 0; f && fprintf(f, "p%d\tpassage number %d is about kettles and water\n", i % 4000, i) > 0;)
+        i++;
+    if (f)
+        fclose(f);
+    return NULL;
 }
 
 typedef struct importing {
     rrk_store *store;
-    char path[256];
+    char fifo[128];
+    pthread_t feeder;
 } importing;
 
 static void *import_in_thread(void *ctx)
 {
     importing *i = ctx;
-    while (!atomic_load(&import_must_end))
-        import_until_told(i->store, i->path);
+    import_until_told(i->store, i->fifo);
     return NULL;
 }
 
-static const char *write_corpus(scratch *s)
+static void import_in_process(const scratch *s, const char *fifo)
 {
-    RRK_AUTO(base_buf_free) base_buf lines = {.max = 1 << 20};
-    for (int i = 0; i < 8000; i++)
-        base_buf_printf(&lines, NULL, "p%d\tpassage number %d is about kettles and water\n", i % 400, i);
-    return scratch_file(s, "corpus.tsv", lines.data, lines.len);
+    rrk_store *store = NULL;
+    if (rrk_store_open(&store, s->path, NULL, NULL) == RRK_OK)
+        import_until_told(store, fifo);
+    _exit(0);
+}
+
+static void make_endless_corpus(scratch *s, importing *i)
+{
+    signal(SIGPIPE, SIG_IGN);
+    snprintf(i->fifo, sizeof i->fifo, "%s/corpus", s->dir);
+    cr_assert_eq(mkfifo(i->fifo, 0600), 0);
+}
+
+static void wait_for_first_batch(scratch *s)
+{
+    while (scratch_info(s).n_passages == 0)
+        usleep(1000);
 }
 
 Test(reply, is_put_beside_an_import_of_the_same_handle)
@@ -261,14 +317,35 @@ Test(reply, is_put_beside_an_import_of_the_same_handle)
     scratch s = scratch_open();
     pthread_t thread;
     importing i = {.store = s.store};
-    snprintf(i.path, sizeof i.path, "%s", write_corpus(&s));
+    make_endless_corpus(&s, &i);
+    cr_assert_eq(pthread_create(&i.feeder, NULL, feed, i.fifo), 0);
     cr_assert_eq(pthread_create(&thread, NULL, import_in_thread, &i), 0);
-    while (scratch_info(&s).n_passages == 0)
-        sched_yield();
-    bool done = write_many(s.store, 0);
+    wait_for_first_batch(&s);
+    bool done = write_many(s.store, 0, 5);
     atomic_store(&import_must_end, true);
     pthread_join(thread, NULL);
+    pthread_join(i.feeder, NULL);
     cr_assert(done);
-    cr_assert_eq(count(&s), N_EACH + 1);
+    cr_assert_eq(count(&s), 5 + 1);
+    scratch_close(&s);
+}
+
+Test(reply, is_put_beside_an_import_of_another_process)
+{
+    scratch s = scratch_folder();
+    importing i = {0};
+    make_endless_corpus(&s, &i);
+    pid_t child = fork();
+    if (child == 0)
+        import_in_process(&s, i.fifo);
+    cr_assert_eq(rrk_store_open(&s.store, s.path, NULL, &s.err), RRK_OK, "%s", s.err.message);
+    cr_assert_eq(pthread_create(&i.feeder, NULL, feed, i.fifo), 0);
+    wait_for_first_batch(&s);
+    bool done = write_many(s.store, 0, 5);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    pthread_join(i.feeder, NULL);
+    cr_assert(done);
+    cr_assert_eq(count(&s), 5 + 1);
     scratch_close(&s);
 }

@@ -259,7 +259,144 @@ def candidates():
     yield b'{"qid":"a\\u0000","query":"\\ud800","candidates":[]}'
 
 
-TARGETS = {f.__name__: f for f in (safetensors, config, tokenizer, wordpiece, import_lines, query, judgements, candidates)}
+def reply():
+    def of(text, n=5, n_wanted=5, piece=3):
+        return struct.pack("<HHB", n, n_wanted, piece) + (text if isinstance(text, bytes) else text.encode())
+
+    texts = ["[2] > [1] > [3] > [5] > [4]", "[2]>[1]", "2 > 1 > 3", "", "[1]", "[1] > [1] > [2]", "[9] > [1]", "[0]", "[1", "[1] > [2",
+             "has 5 facts. [4] > [1]", "[1, 2, 3]", "[[2]] > [1]", "[ 3 ] [4 ]", "(1) (2)", "\u00b2 \u00b3 [1]", "\uff3b\uff11\uff3d",
+             "[\uff12]", "1. [3]\n2. [1]\n3. [2]", "1) 3\n2) 1", "**[2]** > [1]", "[1]-[3]", "[99999999999999999999999]", "[-1]", "[1.5]",
+             "A > B > C", "Passage 3, then passage 1", "3.5 points, 2nd place, 5km", "[2] > [1] > [3] > [5] > [4] \n\nNote [1] is old.",
+             "I cannot rank these.", "<think>[5]</think>[1] > [2]", "[\"2\", \"1\"]", "[a] > [2]", "]1[ ]2[", "[[[[[[[[1]]]]]]]]", "\0[1]\0",
+             " > ".join(f"[{i}]" for i in range(100, 0, -1)), "1" * 300, "[" * 300, "[1]" * 200, "\r\n\r\n2\r\n1"]
+    for text in texts:
+        yield of(text)
+    yield of("[2] > [1]", n=0, n_wanted=0)
+    yield of("[1]", n=1, n_wanted=1, piece=0)
+    yield of(" > ".join(f"[{i}]" for i in range(1, 101)), n=100, n_wanted=10, piece=0)
+    yield of("[3] > [3] > [2] > [7] > [1]", n=5, n_wanted=2)
+    yield of(b"\xff[2]\xfe > [1]")
+
+
+def template():
+    single = ("method: singleturn_listwise\nbody: \"[{rank}] {candidate}\\n\"\nprefix: \"Rank {num} for {query}\\n\"\n"
+              "output_validation_regex: r\"^\\\\[\\\\d+\\\\]\"\noutput_extraction_regex: r\"\\\\d+\"\n")
+    multi = ("method: multiturn_listwise\nbody_user: \"[{rank}] {candidate}\"\nbody_assistant: \"Received [{rank}].\"\n"
+             "suffix_user: |\n  Query: {query}. Rank all {num}.\noutput_validation_regex: 'a'\noutput_extraction_regex: 'b'\n")
+    yield single.encode()
+    yield multi.encode()
+    for text in (single, multi):
+        lines = text.splitlines(keepends=True)
+        for i in range(len(lines)):
+            yield "".join(lines[:i] + lines[i + 1:]).encode()
+            yield "".join(lines + lines[i:i + 1]).encode()
+    for more in ("system_message: You rank {things}.\n", "suffix: >-\n  folded {query}\n  text\n", "suffix: ''\n", "suffix: ~\n",
+                 "suffix: [a]\n", "suffix: {a: b}\n", "suffix: &x a\n", "suffix: *x\n", "suffix: !!int 3\n", "suffix: !!str 3\n",
+                 "suffix: \"{\"\n", "suffix: \"}\"\n", "suffix: \"{{}}\"\n", "suffix: \"{}\"\n", "suffix: \"{0}\"\n",
+                 "suffix: \"{query!r}\"\n", "suffix: \"{query:>3}\"\n", "suffix: \"{candidate}\"\n", "suffix: \"\\x41\\u00e4\\U0001F600\"\n",
+                 "suffix: \"\\0\"\n", "odd_key: 1\n", "? suffix\n: text\n", "\"suffix\": text\n", "# comment\n", "...\n", "---\na: b\n",
+                 "prefix_user: a\n", "\tsuffix: a\n", "suffix: a: b\n", "suffix: |2-\n    x\n", "<<: {a: b}\n"):
+        yield (single + more).encode()
+    for more in ("prefix_user: \"{query}\"\n", "prefix_assistant: ok\n", "prefix_user: \"{query}\"\nprefix_assistant: \"{num}\"\n"):
+        yield (multi + more).encode()
+    yield single.replace("singleturn", "pointwise").encode()
+    yield single.replace("\n", "\r\n").encode()
+    yield b"\xef\xbb\xbf" + single.encode()
+    yield single.encode("utf-16")
+    yield b"%YAML 1.2\n---\n" + single.encode()
+    yield b"{method: singleturn_listwise, body: '{rank}{candidate}'}"
+    yield b"- a\n- b\n"
+    yield b""
+    yield b"text"
+    yield b"a: \xff\n"
+
+
+def ready_text():
+    def of(text, title="", max_words=0, max_tokens=0):
+        head, body = title.encode(), text if isinstance(text, bytes) else text.encode()
+        return bytes([max_words, max_tokens, len(head)]) + head + body
+
+    texts = ["plain words here", "[12] passage", "[ 12 ]", "[1][2] [3", "\uff3b\uff11\uff12\uff3d", "[\uff11]", "[\u0661]", "[1\u200b2]",
+             "a\u2028b\u2029c", "a\0b", "\u202etfel", "\u2066iso\u2069", "\u200emark\u061c", "  many   blanks  ", "\r\n\t\v\f", "\u00a0\u3000",
+             "{query} {rank}", "x" * 2000, "word " * 200, "\u6c34" * 100, "[\u202a1]", "[[1]]", "[1]]", "[ 1 2 ]", "[1, 2]", "[01]", "]1[",
+             "\U0001f600 \U0001f468\u200d\U0001f469", "e\u0301", "[\n7\n]", "", "[", "[1", "\u0085"]
+    for text in texts:
+        yield of(text)
+    for words, tokens in ((1, 0), (3, 0), (0, 1), (0, 7), (5, 5), (63, 63)):
+        yield of("[12] some words [3] and more words [ 4 ] at the end of it", "A title [1]", words, tokens)
+        yield of("\u6c34\u6c34\u6c34 [12]" * 9, "", words, tokens)
+        yield of("w" * 500, "t", words, tokens)
+    for broken in (b"\xff", b"a\xc3", b"\xed\xa0\x80", b"[\xff1]", b"\xe2\x80", b"[1\xc3]"):
+        yield of(broken)
+
+
+def event(value):
+    return b"data: " + (value if isinstance(value, bytes) else js(value)) + b"\n\n"
+
+
+def sse():
+    def of(stream, n_wanted=0, max_bytes=200, piece=4):
+        return bytes([n_wanted, max_bytes, piece]) + stream
+
+    streams = [b"data: a\n\n", b"data: a\r\n\r\n", b"data: a\r\r", b"data:a\n\n", b"data:  a\n\n", b"data\n\n", b"data:\n\n",
+               b"data: a\ndata: b\n\n", b": comment\n\ndata: a\n\n", b"event: x\nid: 1\nretry: 3\ndata: a\n\n", b"data: a\n", b"data: a",
+               b"\xef\xbb\xbfdata: a\n\n", b"\xef\xbb\xbf\xef\xbb\xbfdata: a\n\n", b"data: [DONE]\n\n", b"dat: a\n\n", b"data : a\n\n",
+               b"Data: a\n\n", b"data: a\n\n\n\n\ndata: b\n\n", b"data: \0\n\n", b"data: \xff\n\n", b"\n\n\n", b"\r\n\r", b"\r\ndata: a\r\n\n\r",
+               b"data: " + b"x" * 190 + b"\n\n", b"data: " + b"x" * 200 + b"\n\n", (b"data: " + b"x" * 60 + b"\n") * 5 + b"\n", b"",
+               b"data:\ndata:\ndata:\n\n", b"x" * 300, b"{\"error\": 1}", b"data: a\n\rdata: b\n\r"]
+    for stream in streams:
+        yield of(stream)
+    yield of(b"data: a\n\ndata: b\n\ndata: c\n\n", n_wanted=2, piece=0)
+    yield of(b"data: a\n\ndata: b\n\n", n_wanted=1, piece=31)
+    yield of(b"data: a\ndata: bc\n\n", max_bytes=3)
+    yield of(b"data: a\n\n", max_bytes=0)
+
+
+def answer():
+    def body(message, finish="stop", **more):
+        return {"choices": [{"index": 0, "message": message, "finish_reason": finish}], **more}
+
+    def delta(**delta):
+        return event({"choices": [{"index": 0, "delta": delta}]})
+
+    done = event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}) + event(b"[DONE]")
+    usage = {"prompt_tokens": 10, "completion_tokens": 5, "completion_tokens_details": {"reasoning_tokens": 3}}
+    ranking = "[2] > [1]"
+    bodies = [
+        body({"content": ranking}), body({"content": ranking}, usage=usage), body({"content": ranking}, finish="length"),
+        body({"content": None}), body({"content": "<think>[1]</think>" + ranking}), body({"content": "<think>[1]"}),
+        body({"content": "a</think>b</think>" + ranking}), body({"content": ranking, "reasoning_content": "hm [1]"}),
+        body({"content": ranking, "reasoning": "hm"}), body({"content": [{"type": "text", "text": ranking}]}),
+        body({"content": [{"type": "thinking", "thinking": [{"text": "hm"}]}, {"type": "text", "text": ranking}]}),
+        body({"content": [3, ranking]}), body({"content": ranking}, finish="error"), body(3), body({}),
+        {"choices": [{"text": ranking}]}, {"choices": []}, {"choices": {}}, {}, [], {"error": {"message": "too long", "code": 400}},
+        {"error": "no model"}, {"error": None, **body({"content": ranking})}, {"object": "error", "message": "bad sk-secret key"},
+        {"detail": [{"loc": ["body", "messages", 0], "msg": "wrong"}]}, {"error": {"message": "sk-secretsk-secret", "code": "429"}},
+        {"error": {"detail": [{"loc": [""], "msg": "x"}]}}, body({"content": ranking}, usage={"prompt_tokens": -1}),
+        body({"content": "x" * 5000}), {"error": {"message": "m" * 5000}},
+    ]
+    for value in bodies:
+        yield b"\0" + js(value)
+    for raw in (b"", b"null", b"<html>502</html>", b"\xff", b'{"choices":[{"message":{"content":"\\ud83d"}}]}',
+                b'{"choices":[{"message":{"content":"\xe6\xb0"}}]}', b'{"choices":[{"message":{"content":"a\\u0000b"}}]}'):
+        yield b"\0" + raw
+    yield b"\1" + delta(role="assistant") + delta(content="[2]") + delta(content=" > [1]") + done
+    yield b"\1" + delta(content="[2] > [1") + delta(content="]")
+    yield b"\1" + delta(content="<thi") + delta(content="nk>[1]</th") + delta(content="ink>[2]") + done
+    yield b"\1" + delta(reasoning_content="hm") + delta(content=ranking) + event({"choices": [], "usage": usage}) + done
+    yield b"\1" + delta(content="[2]") + event({"error": {"message": "overloaded sk-secret", "code": 503}})
+    yield b"\1" + b": ping\n\n" + delta(content=ranking) + event(b"[DONE] ")
+    yield b"\1" + event({"choices": [{"index": 1, "delta": {"content": "other"}}]}) + delta(content=ranking) + done
+    yield b"\1" + event(b"not json")
+    for text in ("plain", "<think>a</think>b", "</think></think>x", "<think>", "<<think>>a</think", "</thi</think>nk>", "<think>a</think><think>b"):
+        yield b"\2" + text.encode()
+    for value in ({"answer": ranking, "thinking": True, "prompt_tokens": 3, "completion_tokens": 2**60}, {"answer": 3}, {},
+                  {"answer": "\0\u00e4", "cut": True, "stopped": 1, "thinking_tokens": -5}):
+        yield b"\3" + js(value)
+
+
+TARGETS = {f.__name__: f for f in (safetensors, config, tokenizer, wordpiece, import_lines, query, judgements, candidates,
+                                   reply, template, ready_text, sse, answer)}
 
 
 def main():

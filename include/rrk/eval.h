@@ -52,7 +52,7 @@ RRK_API rrk_status rrk_qrels_read(rrk_qrels **out, const char *path, rrk_error *
 RRK_API rrk_status rrk_run_new(rrk_run **out, rrk_error *err);
 
 /*
- * Adds n hits of one query, in any order. Ids must not be empty nor contain white space, scores must be finite, and a
+ * Adds n hits of one query, in any order. Ids must not be empty nor contain white space or NUL, scores must be finite, and a
  * docid may come once. After a failure the run is good for nothing but rrk_run_free().
  */
 RRK_API rrk_status rrk_run_add(rrk_run *run, rrk_text qid, const rrk_text *docids, const float *scores, size_t n,

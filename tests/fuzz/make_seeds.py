@@ -229,6 +229,7 @@ def judgements():
         yield b"\2" + text.encode()
     yield b"\2\xff\t\xff\n"
     yield b"\1q\0r Q0 d 1 3 t\n"
+    yield bytes.fromhex("0100002000ff20302 0ff00ff203020ff00310a".replace(" ", ""))
     yield b"\0\xff 0 \xff 1\n"
 
 

@@ -23,7 +23,7 @@ corpus=$tree/corpus/$target
 seeds=$tree/fuzzer/tests/fuzz/seeds/$target
 mkdir -p "$corpus" "$tree/artifacts"
 status=0
-UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 nice -n 15 "$tree/fuzzer/tests/fuzz/fuzz-$target" \
+ASAN_OPTIONS=quarantine_size_mb=32 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 nice -n 15 "$tree/fuzzer/tests/fuzz/fuzz-$target" \
     -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=8192 -print_final_stats=1 -verbosity=1 \
     -artifact_prefix="$tree/artifacts/$target-" "$corpus" "$seeds" >"$tree/$target.log" 2>&1 || status=$?
 grep -E '^stat::|ERROR|SUMMARY|does not hold|Test unit written' "$tree/$target.log" || true

@@ -1,6 +1,6 @@
 /* Whole replies and streams of many servers: what is answer, what is thinking, what is a failure. */
-#include "base/rng.h"
 #include "llm/answer.h"
+#include "base/rng.h"
 #include "llm/sse.h"
 
 #include <criterion/criterion.h>
@@ -31,8 +31,10 @@ static const struct {
     {MESSAGE("\"content\":null"), "", false, false},
     {MESSAGE("\"role\":\"assistant\""), "", false, false},
     {MESSAGE("\"content\":\"\""), "", false, false},
-    {MESSAGE("\"content\":[{\"type\":\"text\",\"text\":\"[2]\"},{\"type\":\"text\",\"text\":\" > [1]\"}]"), "[2] > [1]", false, false},
-    {MESSAGE("\"content\":[{\"type\":\"thinking\",\"thinking\":[{\"type\":\"text\",\"text\":\"[9]\"}]},{\"type\":\"text\",\"text\":\"[1]\"}]"),
+    {MESSAGE("\"content\":[{\"type\":\"text\",\"text\":\"[2]\"},{\"type\":\"text\",\"text\":\" > [1]\"}]"), "[2] > [1]",
+     false, false},
+    {MESSAGE("\"content\":[{\"type\":\"thinking\",\"thinking\":[{\"type\":\"text\",\"text\":\"[9]\"}]},{\"type\":"
+             "\"text\",\"text\":\"[1]\"}]"),
      "[1]", true, false},
     {MESSAGE("\"content\":[\"[3]\",{\"text\":\"[4]\"},7,null]"), "[3][4]", false, false},
     {MESSAGE("\"content\":7"), "", false, false},
@@ -78,7 +80,9 @@ static const struct {
     long code;
 } FAILED[] = {
     {"{\"error\":{\"message\":\"overloaded\",\"code\":503}}", "overloaded", 503},
-    {"{\"error\":{\"message\":\"bad key sk-secret\",\"code\":\"401\"},\"choices\":[{\"message\":{\"content\":\"[1]\"}}]}", "bad key ***", 401},
+    {"{\"error\":{\"message\":\"bad key "
+     "sk-secret\",\"code\":\"401\"},\"choices\":[{\"message\":{\"content\":\"[1]\"}}]}",
+     "bad key ***", 401},
     {"{\"error\":\"model 'x' not found\"}", "model 'x' not found", 0},
     {"{\"error\":{\"type\":\"server_error\"}}", "does not say", 0},
     {"{\"object\":\"error\",\"message\":\"no memory left\",\"code\":500}", "no memory left", 500},
@@ -115,7 +119,8 @@ Test(answer, usage_is_the_endpoints_where_it_makes_sense)
     cr_assert_eq(answer.completion_tokens, 50);
     cr_assert_eq(answer.thinking_tokens, 40);
     llm_answer_clear(&answer);
-    body = "{\"choices\":[{\"message\":{\"content\":\"[1]\"}}],\"usage\":{\"prompt_tokens\":-1,\"completion_tokens\":\"5\","
+    body = "{\"choices\":[{\"message\":{\"content\":\"[1]\"}}],\"usage\":{\"prompt_tokens\":-1,\"completion_tokens\":"
+           "\"5\","
            "\"completion_tokens_details\":null}}";
     cr_assert_eq(llm_answer_read(&answer, rrk_text_of(body), NULL), RRK_OK);
     cr_assert(!answer.has_prompt_tokens && !answer.has_completion_tokens);
@@ -129,17 +134,36 @@ static const struct {
     const char *text;
     bool ended, thinking;
 } STREAMS[] = {
-    {{DELTA("\"role\":\"assistant\",\"content\":\"\""), DELTA("\"content\":\"[2]\""), DELTA("\"content\":\" > [1]\""), STOP, "[DONE]"},
-     "[2] > [1]", true, false},
+    {{DELTA("\"role\":\"assistant\",\"content\":\"\""), DELTA("\"content\":\"[2]\""), DELTA("\"content\":\" > [1]\""),
+      STOP, "[DONE]"},
+     "[2] > [1]",
+     true,
+     false},
     {{DELTA("\"content\":\"[2]\""), "[DONE]"}, "[2]", true, false},
     {{DELTA("\"content\":\"[2]\""), STOP}, "[2]", true, false},
     {{DELTA("\"content\":\"[2]\"")}, "[2]", false, false},
-    {{DELTA("\"content\":\"[2]\",\"role\":null"), "{\"choices\":[],\"usage\":{\"prompt_tokens\":3}}", STOP}, "[2]", true, false},
-    {{"{\"choices\":[{\"index\":0,\"delta\":{\"content\":\"[2]\"},\"finish_reason\":null}],\"usage\":null}", "[DONE] "}, "[2]", true, false},
-    {{DELTA("\"reasoning_content\":\"[9]\""), DELTA("\"content\":null"), DELTA("\"content\":\"[1]\""), STOP}, "[1]", true, true},
-    {{DELTA("\"content\":\"<thi\""), DELTA("\"content\":\"nk>[9]</thi\""), DELTA("\"content\":\"nk>[1]\""), STOP}, "[1]", true, true},
+    {{DELTA("\"content\":\"[2]\",\"role\":null"), "{\"choices\":[],\"usage\":{\"prompt_tokens\":3}}", STOP},
+     "[2]",
+     true,
+     false},
+    {{"{\"choices\":[{\"index\":0,\"delta\":{\"content\":\"[2]\"},\"finish_reason\":null}],\"usage\":null}", "[DONE] "},
+     "[2]",
+     true,
+     false},
+    {{DELTA("\"reasoning_content\":\"[9]\""), DELTA("\"content\":null"), DELTA("\"content\":\"[1]\""), STOP},
+     "[1]",
+     true,
+     true},
+    {{DELTA("\"content\":\"<thi\""), DELTA("\"content\":\"nk>[9]</thi\""), DELTA("\"content\":\"nk>[1]\""), STOP},
+     "[1]",
+     true,
+     true},
     {{DELTA("\"content\":\"<\""), DELTA("\"content\":\"/think>[1]\""), STOP}, "[1]", true, true},
-    {{"{\"choices\":[{\"index\":1,\"delta\":{\"content\":\"[7]\"}},{\"index\":0,\"delta\":{\"content\":\"[1]\"}}]}", STOP}, "[1]", true, false},
+    {{"{\"choices\":[{\"index\":1,\"delta\":{\"content\":\"[7]\"}},{\"index\":0,\"delta\":{\"content\":\"[1]\"}}]}",
+      STOP},
+     "[1]",
+     true,
+     false},
     {{"{\"choices\":[{\"delta\":{\"content\":\"[1]\"}}]}", "{\"object\":\"ping\"}", STOP}, "[1]", true, false},
     {{"{\"choices\":[{\"index\":0,\"text\":\"[1]\"}]}", STOP}, "[1]", true, false},
     {{"{\"choices\":null}", STOP}, "", true, false},
@@ -159,8 +183,11 @@ Test(answer, of_streams)
 
 Test(answer, an_error_within_a_stream_is_a_failure)
 {
-    static const char *const EVENTS[] = {"{\"error\":{\"message\":\"out of memory\",\"code\":500}}", "{\"error\":\"x\"}",
-                                         "{\"choices\":[{\"delta\":", "oops", "[1]",
+    static const char *const EVENTS[] = {"{\"error\":{\"message\":\"out of memory\",\"code\":500}}",
+                                         "{\"error\":\"x\"}",
+                                         "{\"choices\":[{\"delta\":",
+                                         "oops",
+                                         "[1]",
                                          "{\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"abort\"}]}"};
     for (size_t i = 0; i < RRK_COUNT(EVENTS); i++) {
         llm_answer answer RRK_AUTO(llm_answer_free) = fresh();

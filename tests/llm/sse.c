@@ -1,6 +1,6 @@
 /* Event streams: the same events whatever the pieces, the odd forms that servers send, and the limits. */
-#include "base/rng.h"
 #include "llm/sse.h"
+#include "base/rng.h"
 
 #include <criterion/criterion.h>
 #include <inttypes.h>
@@ -46,8 +46,13 @@ static const struct {
     {"data: a\ndata: b\n\n", "a\nb|"},
     {"data: a\ndata\ndata:\n\n", "a\n\n|"},
     {"data\n\n", "|"},
-    {"\xef\xbb\xbf" "data: a\n\n", "a|"},
-    {"data: \xef\xbb\xbf" "a\n\n", "\xef\xbb\xbf" "a|"},
+    {"\xef\xbb\xbf"
+     "data: a\n\n",
+     "a|"},
+    {"data: \xef\xbb\xbf"
+     "a\n\n",
+     "\xef\xbb\xbf"
+     "a|"},
     {": ping\n\n: ping\n\ndata: a\n: within\ndata: b\n\n", "a\nb|"},
     {"event: x\nid: 7\nretry: 10\ndata: a\n\n", "a|"},
     {"event: nothing\n\n", ""},
@@ -76,7 +81,8 @@ Test(sse, events_are_the_same_in_pieces_of_any_size)
 
 Test(sse, random_streams_do_not_depend_on_where_they_are_cut)
 {
-    static const char *const PARTS[] = {"data: ", "data", ":", "\n", "\r", "\r\n", "\n\n", "x", "\xef\xbb\xbf", " ", "event: y"};
+    static const char *const PARTS[] = {"data: ", "data",         ":", "\n",      "\r", "\r\n", "\n\n",
+                                        "x",      "\xef\xbb\xbf", " ", "event: y"};
     uint64_t seed = 20260301, n = 0;
     printf("seed %" PRIu64 "\n", seed);
     for (int round = 0; round < 500; round++) {

@@ -1,18 +1,22 @@
 /*
  * An endpoint's reply, by the first byte: 0 a whole body, 1 a stream, 2 text that comes in pieces, 3 a reply out of the
- * cache. An answer is UTF-8 where it comes from JSON and never holds what ends thinking; a failure is told as one.
+ * cache, 4 a refusal. An answer is UTF-8 where it comes from JSON and never holds what ends thinking; a failure is told
+ * as one, and never with the key in it.
  *
  * Parser: llm/answer.c llm/json.c llm/refusal.c llm/reply.c llm/sse.c
  */
 #include "llm/answer.h"
 #include "base/text.h"
 #include "fuzz.h"
+#include "llm/refusal.h"
 #include "llm/reply.h"
 #include "llm/sse.h"
 
 #include <string.h>
 
 enum { MAX_ANSWER_BYTES = 4096 };
+
+static const char KEY[] = "sk-secret";
 
 static void check_text(const llm_answer *answer)
 {
@@ -27,7 +31,7 @@ static void read_body(llm_answer *answer, rrk_text body)
     rrk_error err = {0};
     rrk_status status = llm_answer_read(answer, body, &err);
     fuzz_check_error(status, &err);
-    FUZZ_CHECK(!strstr(err.message, "sk-secret"));
+    FUZZ_CHECK(!strstr(err.message, KEY));
     FUZZ_CHECK(status != RRK_OK || llm_answer_end(answer, NULL) == RRK_OK);
     FUZZ_CHECK(base_text_check(llm_answer_text(answer), "the answer", NULL) == RRK_OK);
     check_text(answer);
@@ -44,7 +48,7 @@ static bool read_event(void *ctx, rrk_text data)
     reading *r = ctx;
     r->status = llm_answer_read_event(r->answer, data, &r->err);
     fuzz_check_error(r->status, &r->err);
-    FUZZ_CHECK(!strstr(r->err.message, "sk-secret"));
+    FUZZ_CHECK(!strstr(r->err.message, KEY));
     check_text(r->answer);
     return r->status == RRK_OK;
 }
@@ -97,20 +101,33 @@ static void read_cached(rrk_text json)
     llm_reply_free(again);
 }
 
+static void read_refusal(rrk_text body)
+{
+    char message[LLM_REFUSAL_SIZE];
+    llm_refusal_read(body, KEY, message);
+    FUZZ_CHECK(memchr(message, '\0', sizeof message));
+    FUZZ_CHECK(base_text_check(rrk_text_of(message), "the message", NULL) == RRK_OK);
+    FUZZ_CHECK(!strstr(message, KEY));
+    for (const char *c = message; *c; c++)
+        FUZZ_CHECK((unsigned char)*c >= ' ');
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    unsigned what = fuzz_take(&data, &size, 1) % 4;
+    unsigned what = fuzz_take(&data, &size, 1) % 5;
     rrk_text text = {(const char *)data, size};
     llm_answer answer;
-    llm_answer_init(&answer, MAX_ANSWER_BYTES, "sk-secret");
+    llm_answer_init(&answer, MAX_ANSWER_BYTES, KEY);
     if (what == 0)
         read_body(&answer, text);
     else if (what == 1)
         read_stream(&answer, text);
     else if (what == 2)
         read_pieces(&answer, text);
-    else
+    else if (what == 3)
         read_cached(text);
+    else
+        read_refusal(text);
     llm_answer_free(&answer);
     return 0;
 }

@@ -389,6 +389,12 @@ def answer():
     yield b"\1" + b": ping\n\n" + delta(content=ranking) + event(b"[DONE] ")
     yield b"\1" + event({"choices": [{"index": 1, "delta": {"content": "other"}}]}) + delta(content=ranking) + done
     yield b"\1" + event(b"not json")
+    for value in bodies[-12:]:
+        yield b"\4" + js(value)
+    for raw in (b"", b"plain text sk-secret", b"<html><h1>502</h1> Bad <b>Gateway</b>", b"<", b"a\x01b\x02", b"\xff\xfe", b"[[]]",
+                "\u202esk-\u202esecret\u2028".encode(), b"sk-sk-secretsecret", b'[{"msg": "x", "loc": ["a", 1, null]}]',
+                b'{"detail": ["a", {"msg": "b"}]}', b"x" * 300, "\u6c34".encode() * 100):
+        yield b"\4" + raw
     for text in ("plain", "<think>a</think>b", "</think></think>x", "<think>", "<<think>>a</think", "</thi</think>nk>", "<think>a</think><think>b"):
         yield b"\2" + text.encode()
     for value in ({"answer": ranking, "thinking": True, "prompt_tokens": 3, "completion_tokens": 2**60}, {"answer": 3}, {},

@@ -13,8 +13,8 @@ SEPARATOR = " > "
 def label_text(record):
     """The label of a record of `rrk label`: "[2] > [10] > [1]".
 
-    record has "initial_list", the ids in the order in which the prompt shows them, and "final_list", the same ids with the
-    best one first. An identifier is a passage's place in the prompt, from 1.
+    record has "initial_list", the ids in the order in which the prompt shows them, and "final_list", the same ids with
+    the best one first. An identifier is a passage's place in the prompt, from 1.
     """
     places = {docid: place for place, docid in enumerate(record["initial_list"], start=1)}
     ranking = record["final_list"]
@@ -31,11 +31,11 @@ def rank_weight(rank):
 def token_weights(label, offsets):
     """One weight for each token of a label.
 
-    label is the text, offsets the (start, end) of each token in it, in characters, as a tokenizer's offset mapping gives
-    them. A token of the r-th identifier, brackets included, weighs 1 + 1 / log2(r + 1); any other one weighs 1: separators,
-    and tokens without text such as the end of the sequence. Identifiers are found in the text, so this holds for every
-    tokenizer, however it cuts numbers and whatever it glues to a bracket: a token that has a character of an identifier
-    belongs to it, and one that has characters of two belongs to the better.
+    label is the text, offsets the (start, end) of each token in it, in characters and in order, as a tokenizer's offset
+    mapping gives them. A token of the r-th identifier, brackets included, weighs 1 + 1 / log2(r + 1); any other one
+    weighs 1: separators, and tokens without text such as the end of the sequence. Identifiers are found in the text, so
+    this holds for every tokenizer, however it cuts numbers and whatever it glues to a bracket: a token that has a
+    character of an identifier belongs to it, and one that has characters of two belongs to the better.
     """
     spans = [(match.start(), match.end(), rank_weight(rank))
              for rank, match in enumerate(IDENTIFIER.finditer(label), start=1)]

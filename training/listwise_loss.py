@@ -1,8 +1,8 @@
 """The importance-aware loss for listwise rerankers: tokens of the best passages' identifiers weigh more.
 
-For the label "[a] > [b] > ...", each token of the r-th identifier weighs 1 + 1 / log2(r + 1) and each token of a separator
-1; the loss is the sum of the weighted negative log-likelihoods over the number of label tokens. After "Sliding Windows Are
-Not the End: Exploring Full Ranking with Long-Context Large Language Models" (arXiv 2412.14574), section 4.
+For the label "[a] > [b] > ...", each token of the r-th identifier weighs 1 + 1 / log2(r + 1) and each token of a
+separator 1; the loss is the sum of the weighted negative log-likelihoods over the number of label tokens. After
+arXiv 2412.14574, "Sliding Windows Are Not the End: Exploring Full Ranking with Long-Context Large Language Models".
 """
 import torch
 from torch.nn import functional
@@ -15,8 +15,8 @@ IGNORED = -100  # a position that is no label: prompt and padding, as torch and 
 def encode_example(tokenizer, prompt_ids, label):
     """One training example as three lists of one length: input_ids, labels, weights.
 
-    tokenizer is a fast one of transformers (it has to give offsets), prompt_ids are the prompt's ids with everything that
-    comes before the answer, label is label_text()'s. The end-of-sequence token closes the label and weighs 1.
+    tokenizer is a fast one of transformers (it has to give offsets), prompt_ids are the prompt's ids with everything
+    that comes before the answer, label is label_text()'s. The end-of-sequence token closes the label and weighs 1.
     """
     encoded = tokenizer(label, add_special_tokens=False, return_offsets_mapping=True)
     ids, offsets = list(encoded["input_ids"]), list(encoded["offset_mapping"])
@@ -35,7 +35,8 @@ def collate(examples, pad_id):
     longest = max(len(example["input_ids"]) for example in examples)
 
     def padded(name, value, dtype):
-        return torch.tensor([example[name] + [value] * (longest - len(example[name])) for example in examples], dtype=dtype)
+        return torch.tensor([example[name] + [value] * (longest - len(example[name])) for example in examples],
+                            dtype=dtype)
 
     n_tokens = torch.tensor([len(example["input_ids"]) for example in examples])
     return {
@@ -50,9 +51,9 @@ def listwise_loss(logits, labels, weights, n_label_tokens=None):
     """The loss of a batch, a scalar to call backward() on.
 
     logits [n_examples, n_tokens, n_vocab] come from a causal model: those at a position say what follows it. labels
-    [n_examples, n_tokens] are ids, or IGNORED; weights [n_examples, n_tokens] belong to the labels of the same places and
-    are not looked at elsewhere. The sum is divided by the number of label tokens of the batch, or by n_label_tokens, which
-    is for gradients that are gathered over several batches: their label tokens together.
+    [n_examples, n_tokens] are ids, or IGNORED; weights [n_examples, n_tokens] belong to the labels of the same places
+    and are not looked at elsewhere. The sum is divided by the number of label tokens of the batch, or by
+    n_label_tokens, which is for gradients that are gathered over several batches: their label tokens together.
     """
     if logits.shape[:2] != labels.shape or labels.shape != weights.shape:
         raise ValueError(f"logits {tuple(logits.shape)}, labels {tuple(labels.shape)}, weights {tuple(weights.shape)}")

@@ -1,6 +1,7 @@
 /*
- * The JSON files that describe a model. The first byte picks the file that the rest is; the others are good ones, so that
- * what lies behind them is reached. Numbers of an accepted configuration are within the limits that sizes rely on.
+ * The JSON files that describe a model. The first byte picks the file that the rest is; the others are good ones, so
+ * that what lies behind them is reached. Numbers of an accepted configuration are within the limits that sizes rely
+ * on.
  *
  * Parser: encoder/config.c encoder/sentence_config.c encoder/json_file.c
  */

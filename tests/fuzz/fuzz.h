@@ -1,6 +1,7 @@
 /*
- * What the fuzz targets share: the function that each of them is, a check that ends the program, and a folder for parsers
- * that read files. Under libFuzzer the function is called with bytes it makes up; otherwise corpus.c calls it with files.
+ * What the fuzz targets share: the function that each of them is, a check that ends the program, and a folder for
+ * parsers that read files. Under libFuzzer the function is called with bytes it makes up; otherwise corpus.c calls it
+ * with files.
  */
 #ifndef RRK_TESTS_FUZZ_H
 #define RRK_TESTS_FUZZ_H

@@ -1,6 +1,6 @@
 /*
- * What an import reads: a BEIR line, an MS MARCO line or a text that is cut into passages, as the first byte says, into a
- * store whose transaction is rolled back afterwards, so that one input does not depend on those before it.
+ * What an import reads: a BEIR line, an MS MARCO line or a text that is cut into passages, as the first byte says,
+ * into a store whose transaction is rolled back afterwards, so that one input does not depend on those before it.
  *
  * Parser: store/import_beir.c store/import_msmarco.c store/import_text.c store/passages.c
  */

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """make_seeds.py FOLDER [STAMP]: writes the seeds of every fuzz target into FOLDER/TARGET/, one file each.
 
-All of them are made up here. An input that once broke something is added to its target's list, so that it is tried again
-in every test run. With STAMP, that file is touched at the end, for meson.
+All of them are made up here. An input that once broke something is added to its target's list, so that it is tried
+again in every test run. With STAMP, that file is touched at the end, for meson.
 """
 import json
 import pathlib
@@ -29,7 +29,8 @@ def safetensors():
     yield a_file({}, b"")
     yield a_file({"__metadata__": {"format": "pt"}, "w": tensor()}, eight)
     yield a_file({"__metadata__": 3, "w": tensor()}, eight)
-    for dtype, width in [("F16", 2), ("BF16", 2), ("I8", 1), ("I32", 4), ("I64", 8), ("F64", 8), ("BOOL", 1), ("F9", 4)]:
+    for dtype, width in [("F16", 2), ("BF16", 2), ("I8", 1), ("I32", 4), ("I64", 8), ("F64", 8), ("BOOL", 1),
+                         ("F9", 4)]:
         yield a_file({"a": tensor(dtype, (2,), 0, 2 * width)}, bytes(2 * width))
     yield a_file({"a": tensor("F32", (), 0, 4)}, bytes(4))
     yield a_file({"a": tensor("F32", (1, 2, 1, 1), 0, 8)}, eight)
@@ -70,7 +71,8 @@ def config():
                {"architectures": ["BertForSequenceClassification"], "num_labels": 1},
                {"architectures": ["BertForSequenceClassification"], "id2label": {"0": "a"}},
                {"architectures": ["BertForSequenceClassification"], "id2label": {"0": "a", "1": "b"}},
-               {"architectures": ["T5Model"]}, {"model_type": "gpt2"}, {"hidden_act": "gelu_new"}, {"hidden_act": "silu"},
+               {"architectures": ["T5Model"]}, {"model_type": "gpt2"}, {"hidden_act": "gelu_new"},
+               {"hidden_act": "silu"},
                {"layer_norm_eps": 1e-6}, {"layer_norm_eps": 0}, {"layer_norm_eps": "x"}, {"num_hidden_layers": 0},
                {"num_hidden_layers": 257}, {"hidden_size": 65}, {"hidden_size": -1}, {"hidden_size": 2**70},
                {"vocab_size": 1.5}, {"max_position_embeddings": 2}, {"type_vocab_size": 17}, {"is_decoder": True},
@@ -83,7 +85,8 @@ def config():
     pooling = {"idx": 1, "path": "1_Pooling", "type": "x.Pooling"}
     for modules in ([transformer, pooling], [transformer, pooling, {"path": "2_Normalize", "type": "x.Normalize"}],
                     [transformer], [{**transformer, "path": "0"}, pooling], [transformer, {**pooling, "path": "../p"}],
-                    [transformer, {**pooling, "type": "x.Dense"}], [{}], {}, [transformer, {**pooling, "path": "a" * 300}]):
+                    [transformer, {**pooling, "type": "x.Dense"}], [{}], {},
+                    [transformer, {**pooling, "path": "a" * 300}]):
         yield b"\1" + js(modules)
     for mode in ({"pooling_mode": "cls"}, {"pooling_mode_cls_token": True}, {"pooling_mode_max_tokens": True},
                  {"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": True}, {"word_embedding_dimension": 63},
@@ -159,8 +162,10 @@ def tokenizer():
 
 
 def wordpiece():
-    texts = ["", "a", "kettles", "Kettles ab", "[CLS] a [SEP]", "\u00e9a", "e\u0301", "\u00c4\u00c4", "\u6c34a\u6c34", "!!a!!",
-             "a" * 19, "a" * 20, "a" * 21, "a\0b", "a\u00a0b", "a\u200bb", "\ufffd", "\u0130", "a\tb\r\nb", "12 122", "zz a zz",
+    texts = ["", "a", "kettles", "Kettles ab", "[CLS] a [SEP]", "\u00e9a", "e\u0301", "\u00c4\u00c4", "\u6c34a\u6c34",
+             "!!a!!",
+             "a" * 19, "a" * 20, "a" * 21, "a\0b", "a\u00a0b", "a\u200bb", "\ufffd", "\u0130", "a\tb\r\nb", "12 122",
+             "zz a zz",
              "\u1e69", "\ud55c", "\U0001f600", "a\u0301\u0327b", "\u2028a", "##a", "# #a", "kettle" * 3, "a " * 40]
     for i, text in enumerate(texts):
         yield bytes([i % 16, i]) + text.encode()
@@ -190,8 +195,10 @@ def import_lines():
     yield b"\1" + b"1\t"
     yield b"\1" + b"1\t\xff"
     yield b"\1" + b"1\ta\0b"
-    markdown = ["# A\ntext\n## B\nmore\n", "no heading\n\npara two\n", "```\n# code\n```\nafter\n", "A\n===\ntext\nB\n---\n",
-                "#no space\n####### seven\n# \n", "\ufeff# A\nx", "\r\n\r\n# A\r\nx\r\n", "- list\n- list\n\n> quote\n", "word " * 900,
+    markdown = ["# A\ntext\n## B\nmore\n", "no heading\n\npara two\n", "```\n# code\n```\nafter\n",
+                "A\n===\ntext\nB\n---\n",
+                "#no space\n####### seven\n# \n", "\ufeff# A\nx", "\r\n\r\n# A\r\nx\r\n",
+                "- list\n- list\n\n> quote\n", "word " * 900,
                 "x" * 9000, "---\ntitle: t\n---\n# A\n", "\n\n\n", "# A # \n\n# A\n\n# A\n", "~~~\nopen fence\n# in\n"]
     for text in markdown:
         yield b"\2" + text.encode()
@@ -201,10 +208,14 @@ def import_lines():
 
 
 def query():
-    texts = ["kettle", "the", "", " ", "kettles' water", "\"water\"", "water AND salt", "NEAR(a b)", "body:water", "wat*", "^water",
-             "-water", "(", ")", "\"", "\"\"\"", "'; DROP TABLE passage; --", "a" * 255, "a" * 256, "a" * 2000, "u.s.a. can't",
-             "\u00c4PFEL", "\u6c34", "ru\u00adnning", "\U0001f600", "water " * 300, " ".join(f"w{i}" for i in range(400)), "x\0y",
-             "1 22 333", "running runners ran", "kettle\u2019s", "\u212a", "\uff4b\uff45\uff54", "a\u0301", "\u0e01\u0e02"]
+    texts = ["kettle", "the", "", " ", "kettles' water", "\"water\"", "water AND salt", "NEAR(a b)", "body:water",
+             "wat*", "^water",
+             "-water", "(", ")", "\"", "\"\"\"", "'; DROP TABLE passage; --", "a" * 255, "a" * 256, "a" * 2000,
+             "u.s.a. can't",
+             "\u00c4PFEL", "\u6c34", "ru\u00adnning", "\U0001f600", "water " * 300,
+             " ".join(f"w{i}" for i in range(400)), "x\0y",
+             "1 22 333", "running runners ran", "kettle\u2019s", "\u212a", "\uff4b\uff45\uff54", "a\u0301",
+             "\u0e01\u0e02"]
     for text in texts:
         yield text.encode()
     yield b"\xff water"
@@ -212,18 +223,22 @@ def query():
 
 
 def judgements():
-    qrels = ["q 0 d 1\n", "q 0 d 1\nq 0 e 0\nr Q0 d -2\n", "q d 1\n", "query-id\tcorpus-id\tscore\nq\td\t1\n", "q 0 d 1 x\n",
-             "q 0 d x\n", "q 0 d 1\nq 0 d 2\n", "q 0 d 99999999999999999999\n", "", "\n\n", "q\t0\td\t3\r\n", "q 0 d +1\n",
+    qrels = ["q 0 d 1\n", "q 0 d 1\nq 0 e 0\nr Q0 d -2\n", "q d 1\n", "query-id\tcorpus-id\tscore\nq\td\t1\n",
+             "q 0 d 1 x\n",
+             "q 0 d x\n", "q 0 d 1\nq 0 d 2\n", "q 0 d 99999999999999999999\n", "", "\n\n", "q\t0\td\t3\r\n",
+             "q 0 d +1\n",
              "q 0 d 1.0\n", "q 0\n", "  q  0  d  1  \n"]
     for text in qrels:
         yield b"\0" + text.encode()
-    runs = ["q Q0 d 1 2.5 t\n", "q Q0 d 1 2.5 t\nq Q0 e 2 2.5 t\n", "q Q0 d 1 nan t\n", "q Q0 d 1 inf t\n", "q Q0 d 1 1e400 t\n",
+    runs = ["q Q0 d 1 2.5 t\n", "q Q0 d 1 2.5 t\nq Q0 e 2 2.5 t\n", "q Q0 d 1 nan t\n", "q Q0 d 1 inf t\n",
+            "q Q0 d 1 1e400 t\n",
             "q Q0 d 1 -1e-400 t\n", "q Q0 d 1 0x1p3 t\n", "q Q0 d x 3 t\n", "q Q0 d 1 3\n", "q Q0 d 1 3 t u\n", "",
             "q Q0 d 1 3 t\nq Q0 d 2 2 t\n", "q Q0 d 1 -3.4028235e38 t\nq Q0 e 1 -3.4028235e38 t\n", "q Q0 d 1 3,5 t\n",
             "q Q0 d 1 1e-45 t\nr Q0 d 1 16777217 t\n", "q Q0 d 1 3. t", "q Q0 d 1 .5 t", "q Q0 d 1 . t"]
     for text in runs:
         yield b"\1" + text.encode()
-    queries = ['{"_id":"1","text":"kettle"}\n', "1\tkettle\n2\twater\n", '{"_id":"1"}\n', "1\n", "\tkettle\n", "1\ta\tb\n", "1\ta\n1\tb\n",
+    queries = ['{"_id":"1","text":"kettle"}\n', "1\tkettle\n2\twater\n", '{"_id":"1"}\n', "1\n", "\tkettle\n",
+               "1\ta\tb\n", "1\ta\n1\tb\n",
                '{"_id":1,"text":"x"}\n', '{"_id":"1","text":"\\u0000"}\n', "", "1\t\n", "\ufeff1\tx\n"]
     for text in queries:
         yield b"\2" + text.encode()
@@ -237,7 +252,8 @@ def candidates():
     doc = {"docid": "d1", "score": 1.5, "title": "T", "text": "some text"}
     plain = {"qid": "q", "query": "kettle", "candidates": [doc, {**doc, "docid": "d2"}]}
     listt5 = {"qid": "q", "q_text": "kettle", "bm25_results": [{"pid": 7, "text": "x", "title": "y", "bm25_score": 1}]}
-    rankllm = {"query": {"text": "kettle", "qid": 3}, "candidates": [{"docid": "a", "score": 2, "doc": {"contents": "x"}}]}
+    rankllm = {"query": {"text": "kettle", "qid": 3}, "candidates": [{"docid": "a", "score": 2,
+                                                                      "doc": {"contents": "x"}}]}
     for value in (plain, listt5, rankllm):
         yield js(value) + b"\n"
         yield js(value) + b"\n" + js(value)
@@ -264,11 +280,16 @@ def reply():
     def of(text, n=5, n_wanted=5, piece=3):
         return struct.pack("<HHB", n, n_wanted, piece) + (text if isinstance(text, bytes) else text.encode())
 
-    texts = ["[2] > [1] > [3] > [5] > [4]", "[2]>[1]", "2 > 1 > 3", "", "[1]", "[1] > [1] > [2]", "[9] > [1]", "[0]", "[1", "[1] > [2",
-             "has 5 facts. [4] > [1]", "[1, 2, 3]", "[[2]] > [1]", "[ 3 ] [4 ]", "(1) (2)", "\u00b2 \u00b3 [1]", "\uff3b\uff11\uff3d",
-             "[\uff12]", "1. [3]\n2. [1]\n3. [2]", "1) 3\n2) 1", "**[2]** > [1]", "[1]-[3]", "[99999999999999999999999]", "[-1]", "[1.5]",
-             "A > B > C", "Passage 3, then passage 1", "3.5 points, 2nd place, 5km", "[2] > [1] > [3] > [5] > [4] \n\nNote [1] is old.",
-             "I cannot rank these.", "<think>[5]</think>[1] > [2]", "[\"2\", \"1\"]", "[a] > [2]", "]1[ ]2[", "[[[[[[[[1]]]]]]]]", "\0[1]\0",
+    texts = ["[2] > [1] > [3] > [5] > [4]", "[2]>[1]", "2 > 1 > 3", "", "[1]", "[1] > [1] > [2]", "[9] > [1]", "[0]",
+             "[1", "[1] > [2",
+             "has 5 facts. [4] > [1]", "[1, 2, 3]", "[[2]] > [1]", "[ 3 ] [4 ]", "(1) (2)", "\u00b2 \u00b3 [1]",
+             "\uff3b\uff11\uff3d",
+             "[\uff12]", "1. [3]\n2. [1]\n3. [2]", "1) 3\n2) 1", "**[2]** > [1]", "[1]-[3]",
+             "[99999999999999999999999]", "[-1]", "[1.5]",
+             "A > B > C", "Passage 3, then passage 1", "3.5 points, 2nd place, 5km",
+             "[2] > [1] > [3] > [5] > [4] \n\nNote [1] is old.",
+             "I cannot rank these.", "<think>[5]</think>[1] > [2]", "[\"2\", \"1\"]", "[a] > [2]", "]1[ ]2[",
+             "[[[[[[[[1]]]]]]]]", "\0[1]\0",
              " > ".join(f"[{i}]" for i in range(100, 0, -1)), "1" * 300, "[" * 300, "[1]" * 200, "\r\n\r\n2\r\n1"]
     for text in texts:
         yield of(text)
@@ -283,7 +304,8 @@ def template():
     single = ("method: singleturn_listwise\nbody: \"[{rank}] {candidate}\\n\"\nprefix: \"Rank {num} for {query}\\n\"\n"
               "output_validation_regex: r\"^\\\\[\\\\d+\\\\]\"\noutput_extraction_regex: r\"\\\\d+\"\n")
     multi = ("method: multiturn_listwise\nbody_user: \"[{rank}] {candidate}\"\nbody_assistant: \"Received [{rank}].\"\n"
-             "suffix_user: |\n  Query: {query}. Rank all {num}.\noutput_validation_regex: 'a'\noutput_extraction_regex: 'b'\n")
+             "suffix_user: |\n  Query: {query}. Rank all {num}.\n"
+             "output_validation_regex: 'a'\noutput_extraction_regex: 'b'\n")
     yield single.encode()
     yield multi.encode()
     for text in (single, multi):
@@ -291,14 +313,19 @@ def template():
         for i in range(len(lines)):
             yield "".join(lines[:i] + lines[i + 1:]).encode()
             yield "".join(lines + lines[i:i + 1]).encode()
-    for more in ("system_message: You rank {things}.\n", "suffix: >-\n  folded {query}\n  text\n", "suffix: ''\n", "suffix: ~\n",
-                 "suffix: [a]\n", "suffix: {a: b}\n", "suffix: &x a\n", "suffix: *x\n", "suffix: !!int 3\n", "suffix: !!str 3\n",
+    for more in ("system_message: You rank {things}.\n", "suffix: >-\n  folded {query}\n  text\n", "suffix: ''\n",
+                 "suffix: ~\n",
+                 "suffix: [a]\n", "suffix: {a: b}\n", "suffix: &x a\n", "suffix: *x\n", "suffix: !!int 3\n",
+                 "suffix: !!str 3\n",
                  "suffix: \"{\"\n", "suffix: \"}\"\n", "suffix: \"{{}}\"\n", "suffix: \"{}\"\n", "suffix: \"{0}\"\n",
-                 "suffix: \"{query!r}\"\n", "suffix: \"{query:>3}\"\n", "suffix: \"{candidate}\"\n", "suffix: \"\\x41\\u00e4\\U0001F600\"\n",
-                 "suffix: \"\\0\"\n", "odd_key: 1\n", "? suffix\n: text\n", "\"suffix\": text\n", "# comment\n", "...\n", "---\na: b\n",
+                 "suffix: \"{query!r}\"\n", "suffix: \"{query:>3}\"\n", "suffix: \"{candidate}\"\n",
+                 "suffix: \"\\x41\\u00e4\\U0001F600\"\n",
+                 "suffix: \"\\0\"\n", "odd_key: 1\n", "? suffix\n: text\n", "\"suffix\": text\n", "# comment\n",
+                 "...\n", "---\na: b\n",
                  "prefix_user: a\n", "\tsuffix: a\n", "suffix: a: b\n", "suffix: |2-\n    x\n", "<<: {a: b}\n"):
         yield (single + more).encode()
-    for more in ("prefix_user: \"{query}\"\n", "prefix_assistant: ok\n", "prefix_user: \"{query}\"\nprefix_assistant: \"{num}\"\n"):
+    for more in ("prefix_user: \"{query}\"\n", "prefix_assistant: ok\n",
+                 "prefix_user: \"{query}\"\nprefix_assistant: \"{num}\"\n"):
         yield (multi + more).encode()
     yield single.replace("singleturn", "pointwise").encode()
     yield single.replace("\n", "\r\n").encode()
@@ -317,9 +344,12 @@ def ready_text():
         head, body = title.encode(), text if isinstance(text, bytes) else text.encode()
         return bytes([max_words, max_tokens, len(head)]) + head + body
 
-    texts = ["plain words here", "[12] passage", "[ 12 ]", "[1][2] [3", "\uff3b\uff11\uff12\uff3d", "[\uff11]", "[\u0661]", "[1\u200b2]",
-             "a\u2028b\u2029c", "a\0b", "\u202etfel", "\u2066iso\u2069", "\u200emark\u061c", "  many   blanks  ", "\r\n\t\v\f", "\u00a0\u3000",
-             "{query} {rank}", "x" * 2000, "word " * 200, "\u6c34" * 100, "[\u202a1]", "[[1]]", "[1]]", "[ 1 2 ]", "[1, 2]", "[01]", "]1[",
+    texts = ["plain words here", "[12] passage", "[ 12 ]", "[1][2] [3", "\uff3b\uff11\uff12\uff3d", "[\uff11]",
+             "[\u0661]", "[1\u200b2]",
+             "a\u2028b\u2029c", "a\0b", "\u202etfel", "\u2066iso\u2069", "\u200emark\u061c", "  many   blanks  ",
+             "\r\n\t\v\f", "\u00a0\u3000",
+             "{query} {rank}", "x" * 2000, "word " * 200, "\u6c34" * 100, "[\u202a1]", "[[1]]", "[1]]", "[ 1 2 ]",
+             "[1, 2]", "[01]", "]1[",
              "\U0001f600 \U0001f468\u200d\U0001f469", "e\u0301", "[\n7\n]", "", "[", "[1", "\u0085"]
     for text in texts:
         yield of(text)
@@ -339,11 +369,16 @@ def sse():
     def of(stream, n_wanted=0, max_bytes=200, piece=4):
         return bytes([n_wanted, max_bytes, piece]) + stream
 
-    streams = [b"data: a\n\n", b"data: a\r\n\r\n", b"data: a\r\r", b"data:a\n\n", b"data:  a\n\n", b"data\n\n", b"data:\n\n",
-               b"data: a\ndata: b\n\n", b": comment\n\ndata: a\n\n", b"event: x\nid: 1\nretry: 3\ndata: a\n\n", b"data: a\n", b"data: a",
-               b"\xef\xbb\xbfdata: a\n\n", b"\xef\xbb\xbf\xef\xbb\xbfdata: a\n\n", b"data: [DONE]\n\n", b"dat: a\n\n", b"data : a\n\n",
-               b"Data: a\n\n", b"data: a\n\n\n\n\ndata: b\n\n", b"data: \0\n\n", b"data: \xff\n\n", b"\n\n\n", b"\r\n\r", b"\r\ndata: a\r\n\n\r",
-               b"data: " + b"x" * 190 + b"\n\n", b"data: " + b"x" * 200 + b"\n\n", (b"data: " + b"x" * 60 + b"\n") * 5 + b"\n", b"",
+    streams = [b"data: a\n\n", b"data: a\r\n\r\n", b"data: a\r\r", b"data:a\n\n", b"data:  a\n\n", b"data\n\n",
+               b"data:\n\n",
+               b"data: a\ndata: b\n\n", b": comment\n\ndata: a\n\n", b"event: x\nid: 1\nretry: 3\ndata: a\n\n",
+               b"data: a\n", b"data: a",
+               b"\xef\xbb\xbfdata: a\n\n", b"\xef\xbb\xbf\xef\xbb\xbfdata: a\n\n", b"data: [DONE]\n\n", b"dat: a\n\n",
+               b"data : a\n\n",
+               b"Data: a\n\n", b"data: a\n\n\n\n\ndata: b\n\n", b"data: \0\n\n", b"data: \xff\n\n", b"\n\n\n",
+               b"\r\n\r", b"\r\ndata: a\r\n\n\r",
+               b"data: " + b"x" * 190 + b"\n\n", b"data: " + b"x" * 200 + b"\n\n",
+               (b"data: " + b"x" * 60 + b"\n") * 5 + b"\n", b"",
                b"data:\ndata:\ndata:\n\n", b"x" * 300, b"{\"error\": 1}", b"data: a\n\rdata: b\n\r"]
     for stream in streams:
         yield of(stream)
@@ -364,22 +399,27 @@ def answer():
     usage = {"prompt_tokens": 10, "completion_tokens": 5, "completion_tokens_details": {"reasoning_tokens": 3}}
     ranking = "[2] > [1]"
     bodies = [
-        body({"content": ranking}), body({"content": ranking}, usage=usage), body({"content": ranking}, finish="length"),
+        body({"content": ranking}), body({"content": ranking}, usage=usage),
+        body({"content": ranking}, finish="length"),
         body({"content": None}), body({"content": "<think>[1]</think>" + ranking}), body({"content": "<think>[1]"}),
         body({"content": "a</think>b</think>" + ranking}), body({"content": ranking, "reasoning_content": "hm [1]"}),
         body({"content": ranking, "reasoning": "hm"}), body({"content": [{"type": "text", "text": ranking}]}),
         body({"content": [{"type": "thinking", "thinking": [{"text": "hm"}]}, {"type": "text", "text": ranking}]}),
         body({"content": [3, ranking]}), body({"content": ranking}, finish="error"), body(3), body({}),
-        {"choices": [{"text": ranking}]}, {"choices": []}, {"choices": {}}, {}, [], {"error": {"message": "too long", "code": 400}},
-        {"error": "no model"}, {"error": None, **body({"content": ranking})}, {"object": "error", "message": "bad sk-secret key"},
-        {"detail": [{"loc": ["body", "messages", 0], "msg": "wrong"}]}, {"error": {"message": "sk-secretsk-secret", "code": "429"}},
+        {"choices": [{"text": ranking}]}, {"choices": []}, {"choices": {}}, {}, [],
+        {"error": {"message": "too long", "code": 400}},
+        {"error": "no model"}, {"error": None, **body({"content": ranking})},
+        {"object": "error", "message": "bad sk-secret key"},
+        {"detail": [{"loc": ["body", "messages", 0], "msg": "wrong"}]}, {"error": {"message": "sk-secretsk-secret",
+                                                                                   "code": "429"}},
         {"error": {"detail": [{"loc": [""], "msg": "x"}]}}, body({"content": ranking}, usage={"prompt_tokens": -1}),
         body({"content": "x" * 5000}), {"error": {"message": "m" * 5000}},
     ]
     for value in bodies:
         yield b"\0" + js(value)
     for raw in (b"", b"null", b"<html>502</html>", b"\xff", b'{"choices":[{"message":{"content":"\\ud83d"}}]}',
-                b'{"choices":[{"message":{"content":"\xe6\xb0"}}]}', b'{"choices":[{"message":{"content":"a\\u0000b"}}]}'):
+                b'{"choices":[{"message":{"content":"\xe6\xb0"}}]}',
+                b'{"choices":[{"message":{"content":"a\\u0000b"}}]}'):
         yield b"\0" + raw
     yield b"\1" + delta(role="assistant") + delta(content="[2]") + delta(content=" > [1]") + done
     yield b"\1" + delta(content="[2] > [1") + delta(content="]")
@@ -391,18 +431,22 @@ def answer():
     yield b"\1" + event(b"not json")
     for value in bodies[-12:]:
         yield b"\4" + js(value)
-    for raw in (b"", b"plain text sk-secret", b"<html><h1>502</h1> Bad <b>Gateway</b>", b"<", b"a\x01b\x02", b"\xff\xfe", b"[[]]",
+    for raw in (b"", b"plain text sk-secret", b"<html><h1>502</h1> Bad <b>Gateway</b>", b"<", b"a\x01b\x02",
+                b"\xff\xfe", b"[[]]",
                 "\u202esk-\u202esecret\u2028".encode(), b"sk-sk-secretsecret", b'[{"msg": "x", "loc": ["a", 1, null]}]',
                 b'{"detail": ["a", {"msg": "b"}]}', b"x" * 300, "\u6c34".encode() * 100):
         yield b"\4" + raw
-    for text in ("plain", "<think>a</think>b", "</think></think>x", "<think>", "<<think>>a</think", "</thi</think>nk>", "<think>a</think><think>b"):
+    for text in ("plain", "<think>a</think>b", "</think></think>x", "<think>", "<<think>>a</think",
+                 "</thi</think>nk>", "<think>a</think><think>b"):
         yield b"\2" + text.encode()
-    for value in ({"answer": ranking, "thinking": True, "prompt_tokens": 3, "completion_tokens": 2**60}, {"answer": 3}, {},
+    for value in ({"answer": ranking, "thinking": True, "prompt_tokens": 3, "completion_tokens": 2**60},
+                  {"answer": 3}, {},
                   {"answer": "\0\u00e4", "cut": True, "stopped": 1, "thinking_tokens": -5}):
         yield b"\3" + js(value)
 
 
-TARGETS = {f.__name__: f for f in (safetensors, config, tokenizer, wordpiece, import_lines, query, judgements, candidates,
+TARGETS = {f.__name__: f for f in (safetensors, config, tokenizer, wordpiece, import_lines, query, judgements,
+                                   candidates,
                                    reply, template, ready_text, sse, answer)}
 
 

@@ -1,7 +1,7 @@
 /*
- * Any reply of a model over n passages. What comes out is a permutation, the counts add up, and the scan that looks at a
- * stream agrees with the reading of the whole: however the text is cut into pieces, and also when it is cut short because
- * enough identifiers had come.
+ * Any reply of a model over n passages. What comes out is a permutation, the counts add up, and the scan that looks at
+ * a stream agrees with the reading of the whole: however the text is cut into pieces, and also when it is cut short
+ * because enough identifiers had come.
  *
  * Parser: rerank/permutation.c
  */

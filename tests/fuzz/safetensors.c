@@ -1,6 +1,6 @@
 /*
- * model.safetensors as it may come from anywhere. What is accepted must be readable to the last byte, so every tensor is
- * summed up; a first byte of 1 makes the rest a shards' index over a file of one tensor.
+ * model.safetensors as it may come from anywhere. What is accepted must be readable to the last byte, so every tensor
+ * is summed up; a first byte of 1 makes the rest a shards' index over a file of one tensor.
  *
  * Parser: encoder/safetensors.c
  */

@@ -1,6 +1,6 @@
 /*
- * The files that make a tokenizer. The first byte picks the one that the rest is. Whatever is accepted must tokenise, and
- * give ids that the model has.
+ * The files that make a tokenizer. The first byte picks the one that the rest is. Whatever is accepted must tokenise,
+ * and give ids that the model has.
  *
  * Parser: encoder/tokenizer.c encoder/tokenizer_json.c encoder/vocab_txt.c
  */

@@ -1,6 +1,6 @@
 /*
- * Any text through WordPiece, with the settings that the first byte picks. Stopping early must give the beginning of the
- * whole, and text that is not UTF-8 must be refused.
+ * Any text through WordPiece, with the settings that the first byte picks. Stopping early must give the beginning of
+ * the whole, and text that is not UTF-8 must be refused.
  *
  * Parser: encoder/wordpiece.c encoder/wordpiece_unicode.c
  */

@@ -57,7 +57,8 @@ class Weights(unittest.TestCase):
         self.assertEqual(token_weights(LABEL, offsets), [2, 2, 2, 1] + [SECOND] * 3 + [1] + [1.5] * 3)
 
     def test_a_token_of_two_identifiers_belongs_to_the_better(self):
-        self.assertEqual(token_weights(LABEL, offsets_of("[2", "] > [", "10", "] > [", "1]")), [2, 2, SECOND, SECOND, 1.5])
+        self.assertEqual(token_weights(LABEL, offsets_of("[2", "] > [", "10", "] > [", "1]")),
+                         [2, 2, SECOND, SECOND, 1.5])
 
     def test_a_character_in_several_tokens(self):
         # Byte fallback: several tokens with the same offsets.

@@ -131,7 +131,8 @@ class Examples(unittest.TestCase):
         tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
         encoded = tokenizer.encode("[2] > [10] > [1]")
         second = 1 + 1 / math.log2(3)
-        self.assertEqual(token_weights("[2] > [10] > [1]", encoded.offsets), [2] * 3 + [1] + [second] * 3 + [1] + [1.5] * 3)
+        self.assertEqual(token_weights("[2] > [10] > [1]", encoded.offsets),
+                         [2] * 3 + [1] + [second] * 3 + [1] + [1.5] * 3)
 
 
 class Toy(unittest.TestCase):

@@ -1,9 +1,13 @@
-/* What pipeline.c needs of rerankers beyond <rrk/rerank.h>: a call under a deadline that began earlier. */
+/*
+ * What pipeline.c and call.c share beyond the public headers: a call under a deadline that began earlier, options after
+ * their checks, and candidates' texts.
+ */
 #ifndef RRK_RERANK_RERANKER_H
 #define RRK_RERANK_RERANKER_H
 
 #include "base/deadline.h"
 #include <rrk/rerank.h>
+#include <rrk/retriever.h>
 
 /* As rrk_reranker_rank(), but options->timeout_ms and cancel are not looked at: deadline stands for them. */
 rrk_status rank_until(rrk_reranker *reranker, rrk_text query, const rrk_passage *passages, size_t n_passages,
@@ -12,5 +16,11 @@ rrk_status rank_until(rrk_reranker *reranker, rrk_text query, const rrk_passage 
 
 /* Defaults, what the caller gave on top of them, and the checks. */
 rrk_status rank_take_options(const rrk_rank_options *given, rrk_rank_options *out, rrk_error *err);
+
+/*
+ * The candidates' passages, in their order. Those that an import has removed since they were found are dropped: *n is
+ * the count of candidates going in and of those that are left coming out.
+ */
+rrk_status rank_fetch(rrk_store *store, rrk_candidate *candidates, size_t *n, rrk_passage_list **out, rrk_error *err);
 
 #endif

@@ -7,7 +7,6 @@
 
 #include "base/deadline.h"
 #include <rrk/rerank.h>
-#include <rrk/retriever.h>
 
 /* As rrk_reranker_rank(), but options->timeout_ms and cancel are not looked at: deadline stands for them. */
 rrk_status rank_until(rrk_reranker *reranker, rrk_text query, const rrk_passage *passages, size_t n_passages,

@@ -312,7 +312,7 @@ rrk_status rank_list_accept(rank_machine *machine, const rank_results *results, 
         return accept_strict(m, answer, err);
     size_t n_wanted = reply->was_stopped ? m->need : m->asked;
     RRK_TRY(rank_permutation_read(answer, m->at.n, n_wanted, m->replied, &m->machine.counts.replies, err));
-    if (reply->was_stopped)
+    if (reply->was_stopped && !reply->from_cache)
         m->machine.counts.tokens_saved += rank_answer_tokens(m->at.n, m->asked) - rank_answer_tokens(m->at.n, m->need);
     reorder(m);
     return RRK_OK;

@@ -40,11 +40,11 @@ static rrk_status token_cap(const rank_shown *shown, const rank_task *task, size
 {
     const rank_listwise *how = task->listwise;
     size_t of_words, of_context = 0;
+    uint64_t query_tokens = llm_estimate_tokens(rank_shown_query(shown)) * rank_template_query_count(how->wording);
     if (base_mul_overflows(how->passage_words, RANK_MAX_TOKENS_PER_WORD, &of_words))
         of_words = SIZE_MAX;
-    RRK_TRY(rank_passage_budget(how->context_tokens, rank_template_tokens(how->wording, n_at_once),
-                                llm_estimate_tokens(rank_shown_query(shown)), answer_tokens, n_at_once,
-                                MIN_PASSAGE_TOKENS, &of_context, err));
+    RRK_TRY(rank_passage_budget(how->context_tokens, rank_template_tokens(how->wording, n_at_once), query_tokens,
+                                answer_tokens, n_at_once, MIN_PASSAGE_TOKENS, &of_context, err));
     *cap = lower_cap(lower_cap(task->options->max_tokens_per_passage, of_words), of_context);
     return RRK_OK;
 }

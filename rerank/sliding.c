@@ -43,7 +43,6 @@ typedef struct list_machine {
     rank_prompt prompt;
     llm_prompt call;
     rank_id_scan *scan;
-    size_t n_scanned; /* bytes */
     rank_strict strict;
 } list_machine;
 
@@ -207,13 +206,9 @@ static size_t count_needed(const list_machine *m)
 
 /* --- prompts --- */
 
-/* A repeated attempt begins its answer anew, which shows in its being shorter than what was seen before. */
 static bool has_enough(void *ctx, rrk_text answer)
 {
     list_machine *m = ctx;
-    if (answer.len < m->n_scanned)
-        rank_id_scan_reset(m->scan);
-    m->n_scanned = answer.len;
     return rank_id_scan_feed(m->scan, answer) >= m->need;
 }
 
@@ -221,7 +216,6 @@ static rrk_status prepare_scan(list_machine *m, rrk_error *err)
 {
     rank_id_scan_free(m->scan);
     m->scan = NULL;
-    m->n_scanned = 0;
     RRK_TRY(rank_id_scan_new(&m->scan, m->at.n, err));
     m->call.enough = has_enough;
     m->call.enough_ctx = m;

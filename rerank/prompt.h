@@ -51,10 +51,12 @@ rrk_status rank_prompt_build(rank_prompt *out, const rank_template *wording, rrk
 void rank_prompt_free(rank_prompt *prompt); /* also for RRK_AUTO */
 
 /*
- * Title and text as a prompt shows them: title first, white space and control characters folded to one blank,
- * identifiers defused, cut after max_words words and after what max_tokens are estimated to hold (0: no cap). A cut never
- * splits a word, unless the word alone is longer than the cap: then between characters. *was_cut says whether text was
- * lost.
+ * Appends title and text as a prompt shows them: title first, white space and control characters (Unicode's, U+2028 and
+ * NUL among them) folded to one blank, and identifiers defused: "[12]", "[ 12 ]" and the full-width form of brackets and
+ * digits get round brackets. Bidirectional embeddings, overrides and isolates are dropped, which could show a prompt in
+ * another order than it is read; marks (U+200E, U+200F, U+061C) stay. Other bytes than UTF-8 become U+FFFD. Cut after
+ * max_words words and after what max_tokens are estimated to hold (0: no cap). A cut never splits a word, unless the word
+ * alone is longer than the token cap: then between characters. *was_cut says whether text was lost to a cap.
  */
 rrk_status rank_ready_text(rrk_text title, rrk_text text, size_t max_words, size_t max_tokens, base_buf *out,
                            bool *was_cut, rrk_error *err);

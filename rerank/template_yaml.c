@@ -48,6 +48,7 @@ typedef struct value {
 
 typedef struct loader {
     yaml_parser_t parser;
+    rrk_text text;
     const char *name;
     value values[N_KEYS];
     base_buf texts;
@@ -64,6 +65,14 @@ static void loader_free(loader *l)
 
 /* --- events --- */
 
+static size_t line_at(rrk_text text, size_t at)
+{
+    size_t line = 1;
+    for (size_t i = 0; i < at; i++)
+        line += text.data[i] == '\n';
+    return line;
+}
+
 static size_t line_of(const yaml_event_t *event)
 {
     return event->start_mark.line + 1;
@@ -75,8 +84,10 @@ static rrk_status next_event(loader *l, yaml_event_t *event, rrk_error *err)
         return RRK_OK;
     if (l->parser.error == YAML_MEMORY_ERROR)
         return base_fail_nomem(err, 0);
-    return base_fail(err, RRK_E_FORMAT, 0, "%s:%zu: %s", l->name, l->parser.problem_mark.line + 1,
-                     l->parser.problem ? l->parser.problem : "no YAML");
+    size_t line = l->parser.problem_mark.line + 1;
+    if (l->parser.error == YAML_READER_ERROR)
+        line = line_at(l->text, RRK_MIN(l->parser.problem_offset, l->text.len));
+    return base_fail(err, RRK_E_FORMAT, 0, "%s:%zu: %s", l->name, line, l->parser.problem);
 }
 
 static rrk_status expect(loader *l, yaml_event_type_t type, const char *otherwise, size_t *line, rrk_error *err)
@@ -266,7 +277,7 @@ static rrk_status check_format(const loader *l, size_t k, unsigned *fields, rrk_
 
 static rrk_status check_content(const loader *l, rrk_error *err)
 {
-    method m;
+    method m = METHOD_ANY;
     RRK_TRY(read_method(l, &m, err));
     RRK_TRY(check_keys(l, m, err));
     if (m == METHOD_MULTI)
@@ -300,14 +311,6 @@ static rrk_status make_template(loader *l, rank_template **out, rrk_error *err)
     return RRK_OK;
 }
 
-static size_t line_at(rrk_text text, size_t at)
-{
-    size_t line = 1;
-    for (size_t i = 0; i < at; i++)
-        line += text.data[i] == '\n';
-    return line;
-}
-
 rrk_status rank_template_parse(rank_template **out, rrk_text text, const char *name, rrk_error *err)
 {
     static const char MARK[] = "\xef\xbb\xbf";
@@ -318,13 +321,13 @@ rrk_status rank_template_parse(rank_template **out, rrk_text text, const char *n
     if (!base_utf8_valid(text.data, text.len, &bad_at))
         return base_fail(err, RRK_E_FORMAT, 0, "%s:%zu: not UTF-8 at byte %zu of the file", name, line_at(text, bad_at),
                          bad_at);
-    bool marked = text.len >= 3 && memcmp(text.data, MARK, 3) == 0;
+    size_t skipped = text.len >= 3 && memcmp(text.data, MARK, 3) == 0 ? 3 : 0;
     loader l RRK_AUTO(loader_free) = {.name = name, .texts.max = ESCAPES_GROW_BY * RANK_TEMPLATE_MAX_BYTES};
+    l.text = text.len ? (rrk_text){text.data + skipped, text.len - skipped} : rrk_text_of("");
     if (!yaml_parser_initialize(&l.parser))
         return base_fail_nomem(err, sizeof l.parser);
     yaml_parser_set_encoding(&l.parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&l.parser, (const unsigned char *)text.data + (marked ? 3 : 0),
-                                 text.len - (marked ? 3 : 0));
+    yaml_parser_set_input_string(&l.parser, (const unsigned char *)l.text.data, l.text.len);
     RRK_TRY(read_mapping(&l, err));
     RRK_TRY(check_content(&l, err));
     return make_template(&l, out, err);

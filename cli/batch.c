@@ -207,6 +207,10 @@ static void rename_request(block *b, rrk_error *err)
 {
     size_t request;
     int used = 0;
+    if (b->n_requests == 1) { /* which it does not even number */
+        name_query(err, b->slots[b->slot_of[0]].ranked.list.qid);
+        return;
+    }
     if (sscanf(err->message, "request %zu: %n", &request, &used) != 1 || used == 0 || request >= b->n_requests)
         return;
     memmove(err->message, err->message + used, strlen(err->message + used) + 1);

@@ -23,15 +23,41 @@ int cli_usage_error(const cli_verb *verb, const char *format, ...)
     return CLI_USAGE;
 }
 
+/* A verb's rows and those that it shares, each with the struct that its value goes to. */
+typedef struct bound_row {
+    const cli_option *option;
+    void *values;
+    bool seen;
+} bound_row;
+
+typedef struct row_list {
+    bound_row rows[CLI_MAX_OPTIONS];
+    size_t n;
+} row_list;
+
+static void add_rows(row_list *list, const cli_option *options, size_t n_options, void *values)
+{
+    for (size_t i = 0; i < n_options && list->n < CLI_MAX_OPTIONS; i++)
+        list->rows[list->n++] = (bound_row){&options[i], values, false};
+}
+
+static void collect_rows(const cli_verb *verb, void *values, row_list *list)
+{
+    add_rows(list, verb->options, verb->n_options, values);
+    for (size_t i = 0; i < CLI_MAX_SHARED && verb->shared[i].table; i++)
+        add_rows(list, verb->shared[i].table->options, verb->shared[i].table->n_options,
+                 (char *)values + verb->shared[i].offset);
+}
+
 static void print_option(const cli_option *option, FILE *out)
 {
-    char left[96];
-    const char *blank = option->argument ? " " : "";
-    const char *argument = option->argument ? option->argument : "";
+    char left[96], argument[64] = "";
+    if (option->argument)
+        snprintf(argument, sizeof argument, option->bare ? " [%s]" : " %s", option->argument);
     if (option->letter)
-        snprintf(left, sizeof left, "-%c, --%s%s%s", option->letter, option->name, blank, argument);
+        snprintf(left, sizeof left, "-%c, --%s%s", option->letter, option->name, argument);
     else
-        snprintf(left, sizeof left, "    --%s%s%s", option->name, blank, argument);
+        snprintf(left, sizeof left, "    --%s%s", option->name, argument);
     if (strlen(left) > 32)
         fprintf(out, "  %s\n  %-32s  %s\n", left, "", option->help);
     else
@@ -44,6 +70,12 @@ void cli_print_help(const cli_verb *verb, FILE *out)
     for (size_t i = 0; i < verb->n_options; i++)
         print_option(&verb->options[i], out);
     fprintf(out, "  %-32s  %s\n", "-h, --help", "print this");
+    for (size_t i = 0; i < CLI_MAX_SHARED && verb->shared[i].table; i++) {
+        const cli_table *table = verb->shared[i].table;
+        fprintf(out, "\n%s:\n", table->title);
+        for (size_t j = 0; j < table->n_options; j++)
+            print_option(&table->options[j], out);
+    }
 }
 
 static bool read_number(const char *text, double *out)
@@ -70,24 +102,33 @@ static int take_number(const cli_verb *verb, const cli_option *option, const cha
     return CLI_GO_ON;
 }
 
-static int take_choice(const cli_verb *verb, const cli_option *option, const char *text, int *slot)
+/* The index among the words of the row, or -1. */
+static int find_word(const cli_option *option, const char *text)
 {
     int index = 0;
     size_t len = strlen(text);
     for (const char *at = option->argument; *at; index++) {
         size_t span = strcspn(at, "|");
-        if (span == len && memcmp(at, text, len) == 0) {
-            *slot = index;
-            return CLI_GO_ON;
-        }
+        if (span == len && memcmp(at, text, len) == 0)
+            return index;
         at += span + (at[span] == '|');
     }
-    return cli_usage_error(verb, "--%s '%s' is unknown (known: %s)", option->name, text, option->argument);
+    return -1;
 }
 
-static int take_value(const cli_verb *verb, const cli_option *option, const char *text, void *values)
+static int take_choice(const cli_verb *verb, const cli_option *option, const char *text, int *slot)
 {
-    void *slot = (char *)values + option->offset;
+    int index = text ? find_word(option, text) : option->bare;
+    if (index < 0)
+        return cli_usage_error(verb, "--%s '%s' is unknown (known: %s)", option->name, text, option->argument);
+    *slot = index;
+    return CLI_GO_ON;
+}
+
+static int take_value(const cli_verb *verb, const bound_row *row, const char *text)
+{
+    const cli_option *option = row->option;
+    void *slot = (char *)row->values + option->offset;
     switch (option->kind) {
     case CLI_FLAG:
         *(bool *)slot = true;
@@ -104,36 +145,50 @@ static int take_value(const cli_verb *verb, const cli_option *option, const char
     }
 }
 
+/* getopt sees the value of an option that may lack one only behind '='; here a blank does as well. */
+static const char *value_behind_blank(const cli_option *option, int argc, char **argv)
+{
+    if (!option->bare || optind >= argc || find_word(option, argv[optind]) < 0)
+        return NULL;
+    return argv[optind++];
+}
+
 typedef struct getopt_tables {
     struct option long_options[CLI_MAX_OPTIONS + 2];
     char letters[2 * CLI_MAX_OPTIONS + 3];
 } getopt_tables;
 
-static void make_tables(const cli_verb *verb, getopt_tables *tables)
+static int has_argument(const cli_option *option)
+{
+    if (option->kind == CLI_FLAG)
+        return no_argument;
+    return option->bare ? optional_argument : required_argument;
+}
+
+static void make_tables(const row_list *list, getopt_tables *tables)
 {
     char *letter = tables->letters;
     *letter++ = ':'; /* a missing argument is told apart from an unknown option */
     *letter++ = 'h';
-    for (size_t i = 0; i < verb->n_options; i++) {
-        const cli_option *option = &verb->options[i];
-        int has_argument = option->kind == CLI_FLAG ? no_argument : required_argument;
-        tables->long_options[i] = (struct option){option->name, has_argument, NULL, FIRST_LONG + (int)i};
+    for (size_t i = 0; i < list->n; i++) {
+        const cli_option *option = list->rows[i].option;
+        tables->long_options[i] = (struct option){option->name, has_argument(option), NULL, FIRST_LONG + (int)i};
         if (!option->letter)
             continue;
         *letter++ = option->letter;
-        if (has_argument == required_argument)
+        if (has_argument(option) == required_argument)
             *letter++ = ':';
     }
-    tables->long_options[verb->n_options] = (struct option){"help", no_argument, NULL, HELP};
+    tables->long_options[list->n] = (struct option){"help", no_argument, NULL, HELP};
 }
 
-static const cli_option *find_option(const cli_verb *verb, int code)
+static bound_row *find_row(row_list *list, int code)
 {
     if (code >= FIRST_LONG)
-        return &verb->options[code - FIRST_LONG];
-    for (size_t i = 0; i < verb->n_options; i++)
-        if (verb->options[i].letter == code)
-            return &verb->options[i];
+        return &list->rows[code - FIRST_LONG];
+    for (size_t i = 0; i < list->n; i++)
+        if (list->rows[i].option->letter == code)
+            return &list->rows[i];
     return NULL;
 }
 
@@ -149,12 +204,21 @@ static int bad_option(const cli_verb *verb, int code, char **argv)
     return cli_usage_error(verb, "unknown option '%s'", word);
 }
 
+static int missing_option(const cli_verb *verb, const row_list *list)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (list->rows[i].option->required && !list->rows[i].seen)
+            return cli_usage_error(verb, "--%s is missing", list->rows[i].option->name);
+    return CLI_GO_ON;
+}
+
 int cli_parse(const cli_verb *verb, int argc, char **argv, void *values, int *first)
 {
     getopt_tables tables = {0};
-    bool seen[CLI_MAX_OPTIONS] = {false};
+    row_list list = {.n = 0};
     int code;
-    make_tables(verb, &tables);
+    collect_rows(verb, values, &list);
+    make_tables(&list, &tables);
     opterr = 0;
     optind = 0; /* glibc: start over, whatever was parsed before */
     while ((code = getopt_long(argc, argv, tables.letters, tables.long_options, NULL)) != -1) {
@@ -162,17 +226,14 @@ int cli_parse(const cli_verb *verb, int argc, char **argv, void *values, int *fi
             cli_print_help(verb, stdout);
             return CLI_DONE;
         }
-        const cli_option *option = code == ':' || code == '?' ? NULL : find_option(verb, code);
-        if (!option)
+        bound_row *row = code == ':' || code == '?' ? NULL : find_row(&list, code);
+        if (!row)
             return bad_option(verb, code, argv);
-        int taken = take_value(verb, option, optarg, values);
+        int taken = take_value(verb, row, optarg ? optarg : value_behind_blank(row->option, argc, argv));
         if (taken != CLI_GO_ON)
             return taken;
-        seen[option - verb->options] = true;
+        row->seen = true;
     }
-    for (size_t i = 0; i < verb->n_options; i++)
-        if (verb->options[i].required && !seen[i])
-            return cli_usage_error(verb, "--%s is missing", verb->options[i].name);
     *first = optind;
-    return CLI_GO_ON;
+    return missing_option(verb, &list);
 }

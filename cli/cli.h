@@ -41,35 +41,50 @@ typedef struct cli_option {
     double min;
     double max;
     bool required;
+    int bare; /* CLI_CHOICE: the alternative that the option without a value stands for; 0: it needs one */
 } cli_option;
 
 /* Rows of a verb's table. */
 #define CLI_FLAG_ROW(name, letter, slot, help)                                                                         \
     {                                                                                                                  \
-        name, letter, CLI_FLAG, slot, NULL, help, 0, 0, false                                                          \
+        name, letter, CLI_FLAG, slot, NULL, help, 0, 0, false, 0                                                       \
     }
 #define CLI_TEXT_ROW(name, letter, slot, argument, help)                                                               \
     {                                                                                                                  \
-        name, letter, CLI_TEXT, slot, argument, help, 0, 0, false                                                      \
+        name, letter, CLI_TEXT, slot, argument, help, 0, 0, false, 0                                                   \
     }
 #define CLI_NEEDED_ROW(name, letter, slot, argument, help)                                                             \
     {                                                                                                                  \
-        name, letter, CLI_TEXT, slot, argument, help, 0, 0, true                                                       \
+        name, letter, CLI_TEXT, slot, argument, help, 0, 0, true, 0                                                    \
     }
 #define CLI_CHOICE_ROW(name, letter, slot, words, help)                                                                \
     {                                                                                                                  \
-        name, letter, CLI_CHOICE, slot, words, help, 0, 0, false                                                       \
+        name, letter, CLI_CHOICE, slot, words, help, 0, 0, false, 0                                                    \
     }
 #define CLI_COUNT_ROW(name, letter, slot, help, min, max)                                                              \
     {                                                                                                                  \
-        name, letter, CLI_COUNT, slot, "N", help, min, max, false                                                      \
+        name, letter, CLI_COUNT, slot, "N", help, min, max, false, 0                                                   \
     }
 #define CLI_NUMBER_ROW(name, letter, slot, help, min, max)                                                             \
     {                                                                                                                  \
-        name, letter, CLI_NUMBER, slot, "X", help, min, max, false                                                     \
+        name, letter, CLI_NUMBER, slot, "X", help, min, max, false, 0                                                  \
     }
 
-#define CLI_MAX_OPTIONS 32
+#define CLI_MAX_OPTIONS 96 /* of a verb, shared ones included */
+
+/* Rows that several verbs have. Their values are a struct of their own, a member of each such verb's. */
+typedef struct cli_table {
+    const char *title; /* of its part of --help */
+    const cli_option *options;
+    size_t n_options;
+} cli_table;
+
+typedef struct cli_shared {
+    const cli_table *table;
+    size_t offset; /* of the table's struct in the verb's */
+} cli_shared;
+
+#define CLI_MAX_SHARED 4
 
 typedef struct cli_verb {
     const char *name;
@@ -77,6 +92,7 @@ typedef struct cli_verb {
     const char *about; /* one or more sentences for --help */
     const cli_option *options;
     size_t n_options;
+    cli_shared shared[CLI_MAX_SHARED]; /* ends at the first without a table */
 } cli_verb;
 
 /* Positive codes are the process's; CLI_GO_ON means that the verb has what it needs and *first is its first operand. */
@@ -88,6 +104,10 @@ void cli_print_help(const cli_verb *verb, FILE *out);
 
 int cli_usage_error(const cli_verb *verb, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int cli_failed(const cli_verb *verb, const rrk_error *err);
+
+/* --- the environment --- */
+
+const char *cli_environment(const char *name); /* NULL when it is not set or empty */
 
 /* --- interruption --- */
 

@@ -16,11 +16,12 @@ static const cli_option options[] = {
     CLI_FLAG_ROW("replace", 0, AT(replace), "drop the vectors of another model"),
 };
 static const cli_verb verb = {
-    "embed",
-    "--store FILE --model DIR [OPTION...]",
-    "Gives every passage that has none a vector. An interrupted run goes on where it stopped when it is started again.",
-    options,
-    RRK_COUNT(options),
+    .name = "embed",
+    .usage = "--store FILE --model DIR [OPTION...]",
+    .about = "Gives every passage that has none a vector. An interrupted run goes on where it stopped when it is "
+             "started again.",
+    .options = options,
+    .n_options = RRK_COUNT(options),
 };
 
 static int on_progress(const rrk_embed_stats *stats, void *ctx)

@@ -38,11 +38,11 @@ static const cli_option options[] = {
     CLI_FLAG_ROW("json", 0, SLOT(json), "print one JSON object"),
 };
 static const cli_verb verb = {
-    "eval",
-    "[OPTION...] QRELS RUN... | --sets NAME=QRELS:RUN...",
-    "Measures runs against judgments as trec_eval does. With several runs, or --sets, prints one table.",
-    options,
-    RRK_COUNT(options),
+    .name = "eval",
+    .usage = "[OPTION...] QRELS RUN... | --sets NAME=QRELS:RUN...",
+    .about = "Measures runs against judgments as trec_eval does. With several runs, or --sets, prints one table.",
+    .options = options,
+    .n_options = RRK_COUNT(options),
 };
 
 /* One line of the table. */

@@ -17,13 +17,15 @@ static const cli_option options[] = {
     CLI_COUNT_ROW("batch", 0, AT(batch), "passages a transaction (2000)", 1, 1e6),
 };
 static const cli_verb verb = {
-    "import",
-    "--store FILE [OPTION...] PATH...",
-    "Puts passages into a store: BEIR's corpus.jsonl, MS MARCO's collection.tsv, text and Markdown files or a folder\n"
-    "of them; - is standard input. Importing the same input again changes nothing; passages whose content changed are\n"
-    "replaced. What is committed stays when the import is interrupted.",
-    options,
-    RRK_COUNT(options),
+    .name = "import",
+    .usage = "--store FILE [OPTION...] PATH...",
+    .about = "Puts passages into a store: BEIR's corpus.jsonl, MS MARCO's collection.tsv, text and Markdown files or a "
+             "folder\n"
+             "of them; - is standard input. Importing the same input again changes nothing; passages whose content "
+             "changed are\n"
+             "replaced. What is committed stays when the import is interrupted.",
+    .options = options,
+    .n_options = RRK_COUNT(options),
 };
 
 /* The order of --format's alternatives is rrk_import_format's. */

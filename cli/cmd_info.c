@@ -16,11 +16,11 @@ static const cli_option options[] = {
     CLI_FLAG_ROW("json", 0, offsetof(info_values, json), "print one JSON object"),
 };
 static const cli_verb verb = {
-    "info",
-    "[OPTION...] [MODEL_DIR|STORE]",
-    "Describes a model folder or a store; without an operand, rrk itself and the machine as rrk sees it.",
-    options,
-    RRK_COUNT(options),
+    .name = "info",
+    .usage = "[OPTION...] [MODEL_DIR|STORE]",
+    .about = "Describes a model folder or a store; without an operand, rrk itself and the machine as rrk sees it.",
+    .options = options,
+    .n_options = RRK_COUNT(options),
 };
 
 static void print_scalar(const char *key, const json_t *value)

@@ -31,7 +31,7 @@ typedef struct rerank_values {
 
 #define AT(field) offsetof(rerank_values, field)
 static const cli_option options[] = {
-    {"strategy", 'S', CLI_CHOICE, AT(strategy), "embedding|cross", "how to rank", 0, 0, true},
+    {"strategy", 'S', CLI_CHOICE, AT(strategy), "embedding|cross", "how to rank", 0, 0, true, 0},
     CLI_NEEDED_ROW("model", 'm', AT(model), "DIR", "a model in Hugging Face's layout"),
     CLI_COUNT_ROW("threads", 't', AT(threads), "worker threads (0: one a processor)", 0, RRK_ENCODER_MAX_THREADS),
     CLI_TEXT_ROW("candidates", 'c', AT(candidates), "FILE", "queries with their candidates, a JSON object a line"),
@@ -51,12 +51,13 @@ static const cli_option options[] = {
     CLI_FLAG_ROW("json", 0, AT(json), "print the statistics as JSON on standard error"),
 };
 static const cli_verb verb = {
-    "rerank",
-    "--strategy NAME --model DIR (--candidates FILE | --store FILE --run FILE --queries FILE) [OPTION...]",
-    "Puts the candidates of every query in order and writes a TREC run. Candidates come with their texts in one file,\n"
-    "or as a run over a store's passages.",
-    options,
-    RRK_COUNT(options),
+    .name = "rerank",
+    .usage = "--strategy NAME --model DIR (--candidates FILE | --store FILE --run FILE --queries FILE) [OPTION...]",
+    .about = "Puts the candidates of every query in order and writes a TREC run. Candidates come with their texts in "
+             "one file,\n"
+             "or as a run over a store's passages.",
+    .options = options,
+    .n_options = RRK_COUNT(options),
 };
 static const char *const strategy_names[] = {"embedding", "cross"};
 static const char *const long_names[] = {"truncate", "chunk"};

@@ -38,11 +38,11 @@ static const cli_option options[] = {
     CLI_FLAG_ROW("drop-self", 0, AT(drop_self), "drop a passage whose id is the query's own"),
 };
 static const cli_verb verb = {
-    "retrieve",
-    "--store FILE --queries FILE [OPTION...]",
-    "Finds the best passages for every query and writes a TREC run.",
-    options,
-    RRK_COUNT(options),
+    .name = "retrieve",
+    .usage = "--store FILE --queries FILE [OPTION...]",
+    .about = "Finds the best passages for every query and writes a TREC run.",
+    .options = options,
+    .n_options = RRK_COUNT(options),
 };
 static const char *const retriever_names[] = {"bm25", "dense", "hybrid"};
 

@@ -35,12 +35,12 @@ static const cli_option options[] = {
     CLI_FLAG_ROW("json", 0, AT(json), "print one JSON object"),
 };
 static const cli_verb verb = {
-    "search",
-    "--store FILE [OPTION...] QUERY",
-    "Answers one question: rank, movement against BM25's order, score, title and the part that fits best.\n"
-    "Without a model BM25's order stands; with one, the strategy is what the model was made for.",
-    options,
-    RRK_COUNT(options),
+    .name = "search",
+    .usage = "--store FILE [OPTION...] QUERY",
+    .about = "Answers one question: rank, movement against BM25's order, score, title and the part that fits best.\n"
+             "Without a model BM25's order stands; with one, the strategy is what the model was made for.",
+    .options = options,
+    .n_options = RRK_COUNT(options),
 };
 static const char *const strategy_names[] = {"bm25", "embedding", "cross"};
 static const char *const retriever_names[] = {"bm25", "dense", "hybrid"};

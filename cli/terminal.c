@@ -56,6 +56,12 @@ int cli_cancel(void *ctx)
     return interrupted != 0;
 }
 
+const char *cli_environment(const char *name)
+{
+    const char *value = getenv(name);
+    return value && *value ? value : NULL;
+}
+
 int cli_failed(const cli_verb *verb, const rrk_error *err)
 {
     fprintf(stderr, "rrk %s: %s\n", verb->name, interrupted ? "interrupted" : err->message);
@@ -95,8 +101,7 @@ void cli_progress_end(cli_progress *progress)
 
 cli_style cli_style_of(FILE *stream)
 {
-    const char *no_color = getenv("NO_COLOR");
-    if (!isatty(fileno(stream)) || (no_color && *no_color))
+    if (!isatty(fileno(stream)) || cli_environment("NO_COLOR"))
         return (cli_style){"", "", "", "", ""};
     return (cli_style){"\033[1m", "\033[2m", "\033[32m", "\033[31m", "\033[0m"};
 }

@@ -1,6 +1,7 @@
 /* rrk info: what this rrk is, what a model folder holds, what a store holds. */
 #include "cli/cli.h"
 #include "encoder/compute.h"
+#include "store/reply.h"
 
 #include <jansson.h>
 #include <sys/stat.h>
@@ -85,13 +86,17 @@ static rrk_status show_store(const char *path, const info_values *values, rrk_er
     rrk_store *store RRK_AUTO(cli_close_store) = NULL;
     rrk_store_info info = {.size = sizeof info};
     RRK_TRY(cli_open_store(&store, path, RRK_STORE_READONLY, err));
+    uint64_t n_replies;
     RRK_TRY(rrk_store_get_info(store, &info, err));
-    return print(json_pack("{s:s, s:I, s:I, s:I, s:I, s:s, s:I, s:I}", "store", path, "passages",
-                           (json_int_t)info.n_passages, "terms", (json_int_t)info.n_terms, "vectors",
-                           (json_int_t)info.n_vectors, "vector_width", (json_int_t)info.vector_dim, "vector_model",
-                           info.vector_model, "schema", (json_int_t)info.schema_version, "file_bytes",
-                           (json_int_t)info.file_bytes),
-                 values->json, err);
+    RRK_TRY(store_reply_count(store, &n_replies, err));
+    json_t *json =
+        json_pack("{s:s, s:I, s:I, s:I, s:I, s:s, s:I, s:I}", "store", path, "passages", (json_int_t)info.n_passages,
+                  "terms", (json_int_t)info.n_terms, "vectors", (json_int_t)info.n_vectors, "vector_width",
+                  (json_int_t)info.vector_dim, "vector_model", info.vector_model, "schema",
+                  (json_int_t)info.schema_version, "file_bytes", (json_int_t)info.file_bytes);
+    if (json && n_replies > 0)
+        json_object_set_new(json, "cached_replies", json_integer((json_int_t)n_replies));
+    return print(json, values->json, err);
 }
 
 int cli_info(int argc, char **argv)

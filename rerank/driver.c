@@ -5,40 +5,46 @@
 
 #include <math.h>
 
-rrk_status rank_start(rank_machine **out, const rank_strategy *strategy, const rank_task *task, rank_totals *totals,
+rrk_status rank_start(rank_machine **out, const rank_strategy *strategy, const rank_task *task, rrk_rank_stats *stats,
                       rrk_error *err)
 {
     int64_t start_ns = base_now_ns();
     rrk_status status = strategy->start(out, task, err);
-    totals->tokenize_ms += base_ms_since(start_ns);
+    stats->tokenize_ms += base_ms_since(start_ns);
     return status;
 }
 
 rrk_status rank_encode(rrk_encoder *encoder, const enc_row *rows, size_t n_rows, float *results,
-                       const base_deadline *deadline, rank_totals *totals, rrk_error *err)
+                       const base_deadline *deadline, rrk_rank_stats *stats, rrk_error *err)
 {
     int64_t start_ns = base_now_ns();
     rrk_status status = enc_run(encoder, rows, n_rows, results, deadline, err);
-    totals->encode_ms += base_ms_since(start_ns);
+    stats->encode_ms += base_ms_since(start_ns);
     return status;
 }
 
-static void add_counts(rank_counts *to, const rank_counts *from)
+void rank_add_counts(rrk_rank_stats *stats, const rank_counts *counts)
 {
-    to->n_rows += from->n_rows;
-    to->n_tokens += from->n_tokens;
-    to->n_truncated += from->n_truncated;
-    to->n_chunked += from->n_chunked;
+    stats->n_rows += counts->n_rows;
+    stats->n_tokens += counts->n_tokens;
+    stats->n_truncated += counts->n_truncated;
+    stats->n_chunked += counts->n_chunked;
+    stats->tokens_saved += counts->tokens_saved;
+    stats->n_ok += counts->replies.n_ok;
+    stats->n_malformed += counts->replies.n_malformed;
+    stats->n_repeated += counts->replies.n_repeated;
+    stats->n_missing += counts->replies.n_missing;
+    stats->n_out_of_range += counts->replies.n_out_of_range;
 }
 
 rrk_status rank_conclude(rank_machine *machine, const rank_task *task, rank_done_fn done, void *ctx,
-                         rank_totals *totals, rrk_error *err)
+                         rrk_rank_stats *stats, rrk_error *err)
 {
     double *scores RRK_AUTO(base_free_ptr) = base_alloc(task->n_passages, sizeof *scores);
     if (!scores)
         return base_fail_nomem(err, task->n_passages * sizeof *scores);
     RRK_TRY(machine->strategy->finish(machine, scores, err));
-    add_counts(&totals->counts, &machine->counts);
+    rank_add_counts(stats, &machine->counts);
     for (size_t p = 0; p < task->n_passages; p++) {
         if (!isfinite(scores[p]))
             return base_fail(err, RRK_E_FORMAT, 0, "the model gave %f for passage %zu: its weights are damaged",
@@ -48,7 +54,7 @@ rrk_status rank_conclude(rank_machine *machine, const rank_task *task, rank_done
 }
 
 static rrk_status run_machine(rrk_encoder *encoder, rank_machine *machine, const base_deadline *deadline,
-                              rank_totals *totals, rrk_error *err)
+                              rrk_rank_stats *stats, rrk_error *err)
 {
     for (;;) {
         rank_work work;
@@ -59,21 +65,21 @@ static rrk_status run_machine(rrk_encoder *encoder, rank_machine *machine, const
         float *results RRK_AUTO(base_free_ptr) = base_calloc(work.n_rows, dim * sizeof *results);
         if (!results)
             return base_fail_nomem(err, work.n_rows * dim * sizeof *results);
-        RRK_TRY(rank_encode(encoder, work.rows, work.n_rows, results, deadline, totals, err));
+        RRK_TRY(rank_encode(encoder, work.rows, work.n_rows, results, deadline, stats, err));
         RRK_TRY(machine->strategy->accept(machine, &(rank_results){.rows = results}, err));
     }
 }
 
 rrk_status rank_drive_one(rrk_encoder *encoder, const rank_strategy *strategy, const rank_task *task,
-                          const base_deadline *deadline, rank_done_fn done, void *ctx, rank_totals *totals,
+                          const base_deadline *deadline, rank_done_fn done, void *ctx, rrk_rank_stats *stats,
                           rrk_error *err)
 {
     RRK_TRY(base_deadline_check(deadline, err));
     rank_machine *machine = NULL;
-    RRK_TRY(rank_start(&machine, strategy, task, totals, err));
-    rrk_status status = run_machine(encoder, machine, deadline, totals, err);
+    RRK_TRY(rank_start(&machine, strategy, task, stats, err));
+    rrk_status status = run_machine(encoder, machine, deadline, stats, err);
     if (status == RRK_OK)
-        status = rank_conclude(machine, task, done, ctx, totals, err);
+        status = rank_conclude(machine, task, done, ctx, stats, err);
     strategy->stop(machine);
     return status;
 }

@@ -30,7 +30,7 @@ typedef struct many {
     const base_deadline *deadline;
     rank_done_fn done;
     void *ctx;
-    rank_totals *totals;
+    rrk_rank_stats *stats;
 } many;
 
 static void free_many(many *m)
@@ -59,7 +59,7 @@ static rrk_status add_flight(many *m, rrk_error *err)
     }
     flight *f = &m->flights[m->n_flights];
     *f = (flight){.task = &m->tasks[m->next_task]};
-    RRK_TRY(blame(f->task, rank_start(&f->machine, m->strategy, f->task, m->totals, err), err));
+    RRK_TRY(blame(f->task, rank_start(&f->machine, m->strategy, f->task, m->stats, err), err));
     m->n_flights++;
     m->next_task++;
     RRK_TRY(blame(f->task, f->machine->strategy->next(f->machine, &f->work, err), err));
@@ -87,7 +87,7 @@ static rrk_status encode_round(many *m, float *results, rrk_error *err)
             memcpy(rows + at, m->flights[i].work.rows, m->flights[i].work.n_rows * sizeof *rows);
         at += m->flights[i].work.n_rows;
     }
-    return rank_encode(m->encoder, rows, m->n_rows, results, m->deadline, m->totals, err);
+    return rank_encode(m->encoder, rows, m->n_rows, results, m->deadline, m->stats, err);
 }
 
 /* One flight takes its results and asks for more work; *landed when there is none. */
@@ -100,7 +100,7 @@ static rrk_status advance(many *m, flight *f, const float *results, bool *landed
     *landed = f->work.n_rows == 0;
     if (!*landed)
         return RRK_OK;
-    return rank_conclude(f->machine, f->task, m->done, m->ctx, m->totals, err);
+    return rank_conclude(f->machine, f->task, m->done, m->ctx, m->stats, err);
 }
 
 static rrk_status land_round(many *m, const float *results, rrk_error *err)
@@ -127,7 +127,7 @@ static rrk_status land_round(many *m, const float *results, rrk_error *err)
 }
 
 rrk_status rank_drive_many(rrk_encoder *encoder, const rank_strategy *strategy, const rank_task *tasks, size_t n_tasks,
-                           const base_deadline *deadline, rank_done_fn done, void *ctx, rank_totals *totals,
+                           const base_deadline *deadline, rank_done_fn done, void *ctx, rrk_rank_stats *stats,
                            rrk_error *err)
 {
     many m RRK_AUTO(free_many) = {
@@ -138,7 +138,7 @@ rrk_status rank_drive_many(rrk_encoder *encoder, const rank_strategy *strategy, 
         .deadline = deadline,
         .done = done,
         .ctx = ctx,
-        .totals = totals,
+        .stats = stats,
     };
     RRK_TRY(fill_round(&m, err));
     while (m.n_flights > 0) {

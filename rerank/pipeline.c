@@ -67,16 +67,47 @@ static void free_results_ptr(rrk_search_results **results)
     rrk_search_results_free(*results);
 }
 
-static rrk_status fetch(rrk_pipeline *pipeline, const rrk_candidate *candidates, size_t n, rrk_search_results *results,
-                        rrk_error *err)
+/* Imports do not wait for searches: what they remove meanwhile is looked for again, but not forever. */
+enum { MAX_FETCHES = 100 };
+
+/* Keeps the candidates that are still there, in their order. */
+static rrk_status drop_vanished(rrk_store *store, rrk_candidate *candidates, size_t *n, rrk_error *err)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < *n; i++) {
+        rrk_passage_list *alone = NULL;
+        rrk_status status = rrk_store_fetch(store, &candidates[i].row, 1, &alone, err);
+        rrk_passage_list_free(alone);
+        if (status == RRK_OK)
+            candidates[kept++] = candidates[i];
+        else if (status != RRK_E_NOTFOUND)
+            return status;
+    }
+    base_error_clear(err);
+    *n = kept;
+    return RRK_OK;
+}
+
+static rrk_status fetch_rows(rrk_store *store, const rrk_candidate *candidates, size_t n, rrk_passage_list **out,
+                             rrk_error *err)
 {
     int64_t *rows RRK_AUTO(base_free_ptr) = base_alloc(n, sizeof *rows);
-    results->items = base_calloc(n, sizeof *results->items);
-    if (!rows || !results->items)
-        return base_fail_nomem(err, n * sizeof *results->items);
+    if (!rows)
+        return base_fail_nomem(err, n * sizeof *rows);
     for (size_t i = 0; i < n; i++)
         rows[i] = candidates[i].row;
-    return rrk_store_fetch(pipeline->store, rows, n, &results->passages, err);
+    return rrk_store_fetch(store, rows, n, out, err);
+}
+
+rrk_status rank_fetch(rrk_store *store, rrk_candidate *candidates, size_t *n, rrk_passage_list **out, rrk_error *err)
+{
+    for (size_t tries = 1;; tries++) {
+        rrk_status status = fetch_rows(store, candidates, *n, out, err);
+        if (status != RRK_E_NOTFOUND || tries == MAX_FETCHES)
+            return status;
+        base_error_clear(err);
+        RRK_TRY(drop_vanished(store, candidates, n, err));
+    }
 }
 
 /* Result number r is candidate number c, with this score. */
@@ -116,7 +147,10 @@ static rrk_status search(rrk_pipeline *pipeline, rrk_text query, size_t n_candid
     if (!candidates)
         return base_fail_nomem(err, n * sizeof *candidates);
     RRK_TRY(rrk_retriever_retrieve(pipeline->retriever, query, candidates, &n, err));
-    RRK_TRY(fetch(pipeline, candidates, n, results, err));
+    RRK_TRY(rank_fetch(pipeline->store, candidates, &n, &results->passages, err));
+    results->items = base_calloc(n, sizeof *results->items);
+    if (!results->items)
+        return base_fail_nomem(err, n * sizeof *results->items);
     results->retrieve_ms = base_ms_since(start_ns);
     RRK_TRY(base_deadline_check(&deadline, err));
     start_ns = base_now_ns();

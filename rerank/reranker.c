@@ -1,21 +1,23 @@
-/* The public reranker: opening strategies, checking what callers hand in, and turning scores into hits. */
+/* The public reranker: opening strategies, running calls, and turning scores into hits. */
 #include "rerank/reranker.h"
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "base/owner.h"
-#include "base/text.h"
 #include "base/topk.h"
+#include "rerank/call.h"
 #include "rerank/driver.h"
+#include "rerank/reply_cache.h"
 
 #include <stdio.h>
 
-struct rrk_reranker {
-    base_owner owner;
-    const rank_strategy *strategy;
-    rrk_encoder *encoder; /* borrowed */
-};
+static const rank_strategy *const STRATEGIES[] = {&rank_embedding, &rank_cross, &rank_full, &rank_sliding};
 
-static const rank_strategy *const STRATEGIES[] = {&rank_embedding, &rank_cross};
+static rrk_status fail_unknown(const char *name, rrk_error *err)
+{
+    char known[128] = "";
+    for (size_t i = 0, at = 0; i < RRK_COUNT(STRATEGIES) && at < sizeof known; i++)
+        at += (size_t)snprintf(known + at, sizeof known - at, "%s%s", i ? ", " : "", STRATEGIES[i]->name);
+    return base_fail(err, RRK_E_INVALID, 0, "unknown strategy '%s': known are %s", name, known);
+}
 
 static rrk_status find_strategy(const char *name, const rank_strategy **out, rrk_error *err)
 {
@@ -25,18 +27,50 @@ static rrk_status find_strategy(const char *name, const rank_strategy **out, rrk
             return RRK_OK;
         }
     }
-    return base_fail(err, RRK_E_INVALID, 0, "unknown strategy '%s': known are embedding, cross", name);
+    return fail_unknown(name, err);
 }
 
-static rrk_status check_encoder(const rank_strategy *strategy, rrk_encoder *encoder, rrk_error *err)
+static rrk_status use_encoder(rrk_reranker *reranker, const rrk_reranker_options *options, rrk_error *err)
 {
-    if (!encoder)
+    const rank_strategy *strategy = reranker->strategy;
+    if (!options->encoder)
         return base_fail(err, RRK_E_INVALID, 0, "strategy '%s' needs an encoder", strategy->name);
-    RRK_TRY(enc_check_owner(encoder, err));
-    if (enc_head(encoder) != strategy->head)
+    RRK_TRY(enc_check_owner(options->encoder, err));
+    if (enc_head(options->encoder) != strategy->head)
         return base_fail(err, RRK_E_UNSUPPORTED, 0, "strategy '%s' needs a model with %s", strategy->name,
                          strategy->head == RRK_HEAD_CROSS ? "a one-logit classification head" : "an embedding head");
+    reranker->encoder = options->encoder;
     return RRK_OK;
+}
+
+static rrk_status use_cache(rrk_reranker *reranker, const rrk_reranker_options *options, rrk_error *err)
+{
+    rrk_cache_mode mode = options->cache_mode;
+    if (mode != RRK_CACHE_OFF && mode != RRK_CACHE_READ && mode != RRK_CACHE_WRITE)
+        return base_fail(err, RRK_E_INVALID, 0, "cache_mode is %d, expected one of rrk_cache_mode", (int)mode);
+    if (mode == RRK_CACHE_OFF)
+        return RRK_OK;
+    if (!options->cache)
+        return base_fail(err, RRK_E_INVALID, 0, "cache_mode is set, but cache is NULL");
+    reranker->cache = rank_reply_cache(options->cache, mode);
+    reranker->has_cache = true;
+    return RRK_OK;
+}
+
+static rrk_status use_llm(rrk_reranker *reranker, const rrk_reranker_options *options, rrk_error *err)
+{
+    if (!options->llm)
+        return base_fail(err, RRK_E_INVALID, 0, "strategy '%s' needs an LLM", reranker->strategy->name);
+    RRK_TRY(llm_check_owner(options->llm, err));
+    RRK_TRY(use_cache(reranker, options, err));
+    reranker->llm = options->llm;
+    return rank_listwise_init(&reranker->listwise, options, reranker->strategy == &rank_full,
+                              llm_context_tokens(options->llm), err);
+}
+
+static void close_ptr(rrk_reranker **reranker)
+{
+    rrk_reranker_close(*reranker);
 }
 
 rrk_status rrk_reranker_open(rrk_reranker **out, const char *strategy, const rrk_reranker_options *options,
@@ -51,81 +85,48 @@ rrk_status rrk_reranker_open(rrk_reranker **out, const char *strategy, const rrk
     BASE_TAKE_OPTIONS(&taken, options);
     const rank_strategy *found = NULL;
     RRK_TRY(find_strategy(strategy, &found, err));
-    RRK_TRY(check_encoder(found, taken.encoder, err));
-    rrk_reranker *reranker = base_calloc(1, sizeof *reranker);
+    rrk_reranker *reranker RRK_AUTO(close_ptr) = base_calloc(1, sizeof *reranker);
     if (!reranker)
         return base_fail_nomem(err, sizeof *reranker);
-    *reranker = (rrk_reranker){.owner = base_owner_here(), .strategy = found, .encoder = taken.encoder};
-    *out = reranker;
+    reranker->owner = base_owner_here();
+    reranker->strategy = found;
+    if (found->needs_llm)
+        RRK_TRY(use_llm(reranker, &taken, err));
+    else
+        RRK_TRY(use_encoder(reranker, &taken, err));
+    *out = RRK_STEAL(reranker);
     return RRK_OK;
 }
 
 void rrk_reranker_close(rrk_reranker *reranker)
 {
+    if (!reranker)
+        return;
+    rank_listwise_free(&reranker->listwise);
     base_free(reranker);
 }
 
-rrk_status rank_take_options(const rrk_rank_options *given, rrk_rank_options *out, rrk_error *err)
-{
-    rrk_rank_options_init(out);
-    BASE_TAKE_OPTIONS(out, given);
-    if (out->timeout_ms < 0)
-        return base_fail(err, RRK_E_INVALID, 0, "timeout_ms is %lld, expected 0 or more", (long long)out->timeout_ms);
-    if (out->long_passage != RRK_LONG_TRUNCATE && out->long_passage != RRK_LONG_CHUNK)
-        return base_fail(err, RRK_E_INVALID, 0, "long_passage is %d, expected RRK_LONG_TRUNCATE or RRK_LONG_CHUNK",
-                         (int)out->long_passage);
-    if (out->max_chunks == 0)
-        return base_fail(err, RRK_E_INVALID, 0, "max_chunks is 0, expected 1 or more");
-    return RRK_OK;
-}
-
-static rrk_status check_passage(const rrk_passage *passage, size_t i, rrk_error *err)
-{
-    char what[64];
-    snprintf(what, sizeof what, "passage %zu", i);
-    RRK_TRY(base_text_check(passage->title, what, err));
-    RRK_TRY(base_text_check(passage->text, what, err));
-    if (base_text_is_blank(passage->text) && base_text_is_blank(passage->title))
-        return base_fail(err, RRK_E_INVALID, 0, "%s is empty", what);
-    return RRK_OK;
-}
-
-static rrk_status check_request(const rrk_rank_request *request, rrk_error *err)
-{
-    if ((!request->passages && request->n_passages) || (!request->hits && request->n_hits))
-        return base_fail(err, RRK_E_INVALID, 0, "%s is NULL", request->hits ? "passages" : "hits");
-    if (request->n_passages > RRK_RERANK_MAX_PASSAGES)
-        return base_fail(err, RRK_E_INVALID, 0, "%zu passages are given, at most %d can be ranked", request->n_passages,
-                         RRK_RERANK_MAX_PASSAGES);
-    RRK_TRY(base_text_check_query(request->query, err));
-    for (size_t i = 0; i < request->n_passages; i++)
-        RRK_TRY(check_passage(&request->passages[i], i, err));
-    return RRK_OK;
-}
-
-/* What one call is about; the drivers' done callback fills the hits. */
-typedef struct rank_call {
-    rrk_reranker *reranker;
+/* What the drivers' callbacks work on. */
+typedef struct ranking {
+    rank_call call;
     rrk_rank_request *requests;
-    rank_task *tasks; /* [n_tasks]; owned */
-    size_t n_tasks;
-    rrk_rank_options options;
-    rank_totals totals;
-} rank_call;
+    size_t n_requests;
+    bool is_many; /* rrk_reranker_rank_many(): on_error and done hold */
+} ranking;
 
-static void free_call(rank_call *call)
+static void free_ranking(ranking *r)
 {
-    base_free(call->tasks);
+    rank_call_free(&r->call);
 }
 
 /* Best first; the heap prefers smaller keys among equals, which keeps the input's order. */
 static rrk_status fill_hits(void *ctx, const rank_task *task, const double *scores, rrk_error *err)
 {
-    rank_call *call = ctx;
-    rrk_rank_request *request = &call->requests[task->number];
+    ranking *r = ctx;
+    rrk_rank_request *request = &r->requests[task->number];
     size_t k = RRK_MIN(request->n_hits, request->n_passages);
-    if (call->options.top_n)
-        k = RRK_MIN(k, call->options.top_n);
+    if (r->call.options.top_n)
+        k = RRK_MIN(k, r->call.options.top_n);
     base_topk top RRK_AUTO(base_topk_free) = {0};
     RRK_TRY(base_topk_init(&top, k, err));
     for (size_t i = 0; i < request->n_passages; i++)
@@ -137,71 +138,89 @@ static rrk_status fill_hits(void *ctx, const rank_task *task, const double *scor
     return RRK_OK;
 }
 
-/* A request without passages is answered already and makes no task. */
-static rrk_status make_tasks(rank_call *call, size_t n_requests, rrk_error *err)
+static rrk_status tell(const ranking *r, size_t request, const rrk_error *outcome, const rrk_rank_stats *stats,
+                       rrk_error *err)
 {
-    call->tasks = base_calloc(n_requests, sizeof *call->tasks);
-    if (!call->tasks)
-        return base_fail_nomem(err, n_requests * sizeof *call->tasks);
-    for (size_t i = 0; i < n_requests; i++) {
-        rrk_rank_request *request = &call->requests[i];
-        rrk_status status = check_request(request, err);
-        if (status != RRK_OK) {
-            if (n_requests > 1)
-                base_error_prefix(err, "request %zu", i);
-            return status;
-        }
-        if (request->n_passages == 0) {
-            request->n_hits = 0;
+    if (!r->is_many || !r->call.options.done)
+        return RRK_OK;
+    return r->call.options.done(r->call.options.done_ctx, request, outcome, stats, err);
+}
+
+static rrk_status take_outcome(void *ctx, const rank_task *task, const double *scores, const rrk_error *outcome,
+                               const rrk_rank_stats *stats, rrk_error *err)
+{
+    ranking *r = ctx;
+    rrk_rank_request *request = &r->requests[task->number];
+    request->status = outcome->status;
+    if (scores)
+        RRK_TRY(fill_hits(ctx, task, scores, err));
+    else
+        request->n_hits = 0;
+    return tell(r, task->number, outcome, stats, err);
+}
+
+static rrk_status drive_llm(ranking *r, const base_deadline *deadline, rrk_error *err)
+{
+    const rrk_reranker *reranker = r->call.reranker;
+    rank_llm_call call = {
+        .llm = reranker->llm,
+        .cache = reranker->has_cache ? &reranker->cache : NULL,
+        .strategy = reranker->strategy,
+        .tasks = r->call.tasks,
+        .n_tasks = r->call.n_tasks,
+        .options = &r->call.options,
+        .is_many = r->n_requests > 1,
+    };
+    return rank_drive_llm(&call, deadline, take_outcome, r, &r->call.stats, err);
+}
+
+static rrk_status drive(ranking *r, const base_deadline *deadline, rrk_error *err)
+{
+    rank_call *c = &r->call;
+    const rrk_reranker *reranker = c->reranker;
+    if (c->n_tasks == 0)
+        return RRK_OK;
+    if (reranker->strategy->needs_llm)
+        return drive_llm(r, deadline, err);
+    if (c->n_tasks == 1)
+        return rank_drive_one(reranker->encoder, reranker->strategy, c->tasks, deadline, fill_hits, r, &c->stats, err);
+    return rank_drive_many(reranker->encoder, reranker->strategy, c->tasks, c->n_tasks, deadline, fill_hits, r,
+                           &c->stats, err);
+}
+
+/* A request without passages has its answer and makes no task. */
+static rrk_status answer_empty(ranking *r, rrk_error *err)
+{
+    rrk_error fine;
+    base_error_clear(&fine);
+    rrk_rank_stats none;
+    rrk_rank_stats_init(&none);
+    for (size_t i = 0; i < r->n_requests; i++) {
+        rrk_rank_request *request = &r->requests[i];
+        request->status = RRK_OK;
+        if (request->n_passages)
             continue;
-        }
-        call->tasks[call->n_tasks++] = (rank_task){
-            .encoder = call->reranker->encoder,
-            .query = request->query,
-            .passages = request->passages,
-            .n_passages = request->n_passages,
-            .options = &call->options,
-            .number = i,
-        };
+        request->n_hits = 0;
+        if (r->call.reranker->strategy->needs_llm)
+            RRK_TRY(tell(r, i, &fine, &none, err));
     }
     return RRK_OK;
 }
 
-static void give_stats(const rank_call *call, int64_t start_ns)
+static rrk_status rank_all(ranking *r, const base_deadline *deadline, rrk_error *err)
 {
-    rrk_rank_stats ours = {
-        .n_rows = call->totals.counts.n_rows,
-        .n_tokens = call->totals.counts.n_tokens,
-        .n_truncated = call->totals.counts.n_truncated,
-        .n_chunked = call->totals.counts.n_chunked,
-        .tokenize_ms = call->totals.tokenize_ms,
-        .encode_ms = call->totals.encode_ms,
-        .total_ms = base_ms_since(start_ns),
-    };
-    if (call->options.stats)
-        BASE_GIVE_STATS(call->options.stats, &ours);
-}
-
-static rrk_status drive(rank_call *call, const base_deadline *deadline, rrk_error *err)
-{
-    const rrk_reranker *r = call->reranker;
-    if (call->n_tasks == 0)
-        return RRK_OK;
-    if (call->n_tasks == 1)
-        return rank_drive_one(r->encoder, r->strategy, call->tasks, deadline, fill_hits, call, &call->totals, err);
-    return rank_drive_many(r->encoder, r->strategy, call->tasks, call->n_tasks, deadline, fill_hits, call,
-                           &call->totals, err);
-}
-
-static rrk_status rank_all(rank_call *call, size_t n_requests, const base_deadline *deadline, rrk_error *err)
-{
+    rank_call *c = &r->call;
     int64_t start_ns = base_now_ns();
-    rrk_status status = base_owner_check(&call->reranker->owner, "reranker", err);
+    rrk_status status = base_owner_check(&c->reranker->owner, "reranker", err);
     if (status == RRK_OK)
-        status = make_tasks(call, n_requests, err);
+        status = rank_call_make_tasks(c, r->requests, r->n_requests, err);
     if (status == RRK_OK)
-        status = drive(call, deadline, err);
-    give_stats(call, start_ns);
+        status = answer_empty(r, err);
+    if (status == RRK_OK)
+        status = drive(r, deadline, err);
+    c->stats.total_ms = base_ms_since(start_ns);
+    if (c->options.stats)
+        BASE_GIVE_STATS(c->options.stats, &c->stats);
     return status;
 }
 
@@ -211,8 +230,11 @@ rrk_status rank_until(rrk_reranker *reranker, rrk_text query, const rrk_passage 
 {
     rrk_rank_request request = {
         .query = query, .passages = passages, .n_passages = n_passages, .hits = hits, .n_hits = *n_hits};
-    rank_call call RRK_AUTO(free_call) = {.reranker = reranker, .requests = &request, .options = *options};
-    RRK_TRY(rank_all(&call, 1, deadline, err));
+    ranking r RRK_AUTO(free_ranking) = {
+        .call = {.reranker = reranker, .options = *options}, .requests = &request, .n_requests = 1};
+    /* on_error is for many; one caller who waits for one answer is told that there is none. */
+    r.call.options.on_error = RRK_ON_ERROR_FAIL;
+    RRK_TRY(rank_all(&r, deadline, err));
     *n_hits = request.n_hits;
     return RRK_OK;
 }
@@ -235,8 +257,10 @@ rrk_status rrk_reranker_rank_many(rrk_reranker *reranker, rrk_rank_request *requ
     base_error_clear(err);
     if (!reranker || (!requests && n_requests))
         return base_fail(err, RRK_E_INVALID, 0, "%s is NULL", !reranker ? "reranker" : "requests");
-    rank_call call RRK_AUTO(free_call) = {.reranker = reranker, .requests = requests};
-    RRK_TRY(rank_take_options(options, &call.options, err));
-    base_deadline deadline = base_deadline_in(call.options.timeout_ms, call.options.cancel, call.options.cancel_ctx);
-    return rank_all(&call, n_requests, &deadline, err);
+    ranking r RRK_AUTO(free_ranking) = {
+        .call = {.reranker = reranker}, .requests = requests, .n_requests = n_requests, .is_many = true};
+    RRK_TRY(rank_take_options(options, &r.call.options, err));
+    const rrk_rank_options *o = &r.call.options;
+    base_deadline deadline = base_deadline_in(o->timeout_ms, o->cancel, o->cancel_ctx);
+    return rank_all(&r, &deadline, err);
 }

@@ -1,4 +1,7 @@
-/* What pipeline.c needs of rerankers beyond <rrk/rerank.h>: a call under a deadline that began earlier. */
+/*
+ * What pipeline.c and call.c share beyond the public headers: a call under a deadline that began earlier, options after
+ * their checks, and candidates' texts.
+ */
 #ifndef RRK_RERANK_RERANKER_H
 #define RRK_RERANK_RERANKER_H
 
@@ -12,5 +15,11 @@ rrk_status rank_until(rrk_reranker *reranker, rrk_text query, const rrk_passage 
 
 /* Defaults, what the caller gave on top of them, and the checks. */
 rrk_status rank_take_options(const rrk_rank_options *given, rrk_rank_options *out, rrk_error *err);
+
+/*
+ * The candidates' passages, in their order. Those that an import has removed since they were found are dropped: *n is
+ * the count of candidates going in and of those that are left coming out.
+ */
+rrk_status rank_fetch(rrk_store *store, rrk_candidate *candidates, size_t *n, rrk_passage_list **out, rrk_error *err);
 
 #endif

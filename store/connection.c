@@ -5,9 +5,11 @@
 #include "store/connection.h"
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/clock.h"
 
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 static rrk_status status_of(int rc)
 {
@@ -71,6 +73,10 @@ rrk_status store_statement(store_connection *connection, store_statement_id id, 
         [STORE_SQL_NEXT_OF_DOCUMENT] = "SELECT row, id, n_terms FROM passage WHERE id > ?1 AND id < ?2 AND "
                                        "substr(id, ?3) NOT GLOB '*[^0-9]*' AND CAST(substr(id, ?3) AS INTEGER) > ?4 "
                                        "ORDER BY id LIMIT 1",
+        [STORE_SQL_GET_REPLY] = "SELECT value FROM reply WHERE key = ?1",
+        [STORE_SQL_PUT_REPLY] = "INSERT INTO reply (key, value, stored_at) VALUES (?1, ?2, unixepoch()) "
+                                "ON CONFLICT (key) DO UPDATE SET value = excluded.value, "
+                                "stored_at = excluded.stored_at",
     };
     if (!connection->statements[id]) {
         unsigned flags = SQLITE_PREPARE_PERSISTENT;
@@ -137,14 +143,30 @@ static rrk_status immutable_uri(base_buf *uri, const char *path, rrk_error *err)
     return base_buf_append_string(uri, "?immutable=1", err);
 }
 
-static rrk_status open_db(store_connection *connection, const char *name, int flags, int busy_ms, rrk_error *err)
+/*
+ * SQLite's own handler soon looks only every 100 ms. An import would never be found between two of its transactions; see
+ * STORE_IMPORT_GAP_MS.
+ */
+static int wait_for_lock(void *ctx, int n_waits)
+{
+    store_connection *connection = ctx;
+    if (n_waits == 0)
+        connection->busy_since_ns = base_now_ns();
+    if (base_ms_since(connection->busy_since_ns) >= connection->busy_timeout_ms)
+        return 0;
+    struct timespec pause = {.tv_nsec = STORE_BUSY_POLL_MS * 1000000L};
+    nanosleep(&pause, NULL);
+    return 1;
+}
+
+static rrk_status open_db(store_connection *connection, const char *name, int flags, rrk_error *err)
 {
     int rc = sqlite3_open_v2(name, &connection->db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
     if (rc != SQLITE_OK && !connection->db)
         return base_fail_nomem(err, sizeof *connection);
     if (rc != SQLITE_OK)
         return store_fail(connection, rc, err);
-    sqlite3_busy_timeout(connection->db, busy_ms);
+    sqlite3_busy_handler(connection->db, wait_for_lock, connection);
     return RRK_OK;
 }
 
@@ -163,8 +185,7 @@ static bool has_wal(const char *path)
  */
 static rrk_status open_readonly(store_connection *connection, const rrk_store *store, rrk_error *err)
 {
-    int busy_ms = store->options.busy_timeout_ms;
-    RRK_TRY(open_db(connection, store->path, SQLITE_OPEN_READONLY, busy_ms, err));
+    RRK_TRY(open_db(connection, store->path, SQLITE_OPEN_READONLY, err));
     int rc = sqlite3_exec(connection->db, "SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL);
     bool needs_files = (rc & 0xFF) == SQLITE_CANTOPEN || (rc & 0xFF) == SQLITE_READONLY;
     if (!needs_files || has_wal(store->path))
@@ -173,7 +194,7 @@ static rrk_status open_readonly(store_connection *connection, const rrk_store *s
     connection->db = NULL;
     RRK_AUTO(base_buf_free) base_buf uri = {.max = SIZE_MAX / 4};
     RRK_TRY(immutable_uri(&uri, store->path, err));
-    return open_db(connection, uri.data, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, busy_ms, err);
+    return open_db(connection, uri.data, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, err);
 }
 
 static rrk_status set_up(store_connection *connection, rrk_store *store, rrk_error *err)
@@ -183,7 +204,7 @@ static rrk_status set_up(store_connection *connection, rrk_store *store, rrk_err
         RRK_TRY(open_readonly(connection, store, err));
     } else {
         int flags = SQLITE_OPEN_READWRITE | (store->options.mode == RRK_STORE_CREATE ? SQLITE_OPEN_CREATE : 0);
-        RRK_TRY(open_db(connection, store->path, flags, store->options.busy_timeout_ms, err));
+        RRK_TRY(open_db(connection, store->path, flags, err));
     }
     RRK_TRY(store_register_fts(connection, err));
     RRK_TRY(store_check_schema(connection, store->options.mode, err));
@@ -196,6 +217,7 @@ rrk_status store_connect(store_connection **out, rrk_store *store, rrk_error *er
     if (!connection)
         return base_fail_nomem(err, sizeof *connection);
     connection->path = store->path;
+    connection->busy_timeout_ms = store->options.busy_timeout_ms;
     rrk_status status = set_up(connection, store, err);
     if (status != RRK_OK) {
         store_disconnect(connection);

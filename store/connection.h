@@ -14,8 +14,12 @@
 #include <sqlite3.h>
 
 #define STORE_APPLICATION_ID 0x72726B31 /* "rrk1" */
-#define STORE_SCHEMA_VERSION 1
+#define STORE_SCHEMA_VERSION 2
 #define STORE_MAX_IDLE_CONNECTIONS 8
+/* How often one who waits for another process's lock looks, and how long and how often an import leaves it free. */
+#define STORE_BUSY_POLL_MS 1
+#define STORE_IMPORT_GAP_MS 4
+#define STORE_IMPORT_GAP_EVERY_MS 250
 #define STORE_MAX_PASSAGE_BYTES (512u << 20) /* SQLite keeps values below 1 GB */
 
 /* What the ranking function needs of the query at hand; see bm25.c. */
@@ -42,12 +46,16 @@ typedef enum store_statement_id {
     STORE_SQL_EMPTY_CONTENT,
     STORE_SQL_DROP_PASSAGE,
     STORE_SQL_NEXT_OF_DOCUMENT,
+    STORE_SQL_GET_REPLY,
+    STORE_SQL_PUT_REPLY,
     STORE_N_SQL
 } store_statement_id;
 
 typedef struct store_connection {
     sqlite3 *db;
     const char *path; /* the store's, for messages */
+    int busy_timeout_ms;
+    int64_t busy_since_ns; /* when the wait at hand began */
     sqlite3_stmt *statements[STORE_N_SQL];
     store_analyser analyser;
     uint64_t n_terms_indexed; /* counted by the tokenizer as FTS5 indexes a document */
@@ -62,6 +70,7 @@ struct rrk_store {
     pthread_mutex_t pool_mutex;
     store_connection *idle; /* by pool_mutex */
     size_t n_idle;          /* by pool_mutex */
+    pthread_mutex_t turn;   /* held while waiting for writer, so that who has just written waits behind the waiting */
     pthread_mutex_t writer; /* one writing transaction a process; other processes wait in SQLite */
 };
 

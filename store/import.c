@@ -10,10 +10,21 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #define PROGRESS_INTERVAL_NS (200 * 1000000LL)
 #define MAX_BATCH_PASSAGES (1u << 20)
 #define MAX_BATCH_BYTES (64u << 20)
+
+/* Other processes can only look whether the store is free, so now and then it is, for long enough to be seen. */
+static void leave_a_gap(store_importer *importer)
+{
+    if (base_ms_since(importer->last_gap_ns) < STORE_IMPORT_GAP_EVERY_MS)
+        return;
+    struct timespec gap = {.tv_nsec = STORE_IMPORT_GAP_MS * 1000000L};
+    nanosleep(&gap, NULL);
+    importer->last_gap_ns = base_now_ns();
+}
 
 static rrk_status commit_batch(store_importer *importer, rrk_error *err)
 {
@@ -21,6 +32,7 @@ static rrk_status commit_batch(store_importer *importer, rrk_error *err)
         return RRK_OK;
     RRK_TRY(store_commit(&importer->lease, err));
     store_end(&importer->lease);
+    leave_a_gap(importer);
     importer->stats.n_added += importer->batch.n_added;
     importer->stats.n_updated += importer->batch.n_updated;
     importer->stats.n_unchanged += importer->batch.n_unchanged;
@@ -286,7 +298,7 @@ rrk_status rrk_store_import(rrk_store *store, const char *path, const rrk_import
     if (!path || !*path)
         return base_fail(err, RRK_E_INVALID, 0, "path is %s", path ? "empty" : "NULL");
     store_importer importer = {.store = store, .started_ns = base_now_ns()};
-    importer.reported_ns = importer.started_ns;
+    importer.reported_ns = importer.last_gap_ns = importer.started_ns;
     rrk_import_options_init(&importer.options);
     BASE_TAKE_OPTIONS(&importer.options, options);
     RRK_TRY(check_options(&importer.options, err));

@@ -19,6 +19,7 @@ typedef struct store_importer {
     uint64_t bytes_before; /* of the files that are done with, in a folder */
     int64_t started_ns;
     int64_t reported_ns;
+    int64_t last_gap_ns;
 } store_importer;
 
 /* Where a passage comes from, for messages; line 0 means the file as a whole. */

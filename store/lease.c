@@ -44,7 +44,11 @@ static rrk_status lock_writer(rrk_store *store, rrk_error *err)
         until.tv_sec++;
         until.tv_nsec -= 1000000000L;
     }
-    if (pthread_mutex_timedlock(&store->writer, &until) != 0)
+    bool has_turn = pthread_mutex_timedlock(&store->turn, &until) == 0;
+    bool is_writer = has_turn && pthread_mutex_timedlock(&store->writer, &until) == 0;
+    if (has_turn)
+        pthread_mutex_unlock(&store->turn);
+    if (!is_writer)
         return base_fail(err, RRK_E_BUSY, SQLITE_BUSY, "%s is locked by another writer", store->path);
     return RRK_OK;
 }

@@ -9,6 +9,7 @@
 #include <rrk/store.h>
 
 #define STORE_MAX_REPLY_BYTES ((size_t)16 << 20)
+#define STORE_MAX_REPLY_KEY_BYTES 255
 
 /* Appends the value to out when there is one. A store without the table (read-only, older schema) has none. */
 rrk_status store_reply_get(rrk_store *store, const char *key, base_buf *value, bool *found, rrk_error *err);

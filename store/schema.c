@@ -27,7 +27,13 @@ static const char *const version_1 =
     "INSERT INTO vector_state VALUES (1, '', 0, 0, 0);"
     "INSERT INTO migration VALUES (1, datetime('now'));";
 
-static const char *const migrations[] = {version_1};
+/* Version 2: what LLMs answered (reply.c). stored_at, in seconds of Unix time, is for whoever wants to throw out old ones. */
+static const char *const version_2 =
+    "CREATE TABLE reply (row INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, value BLOB NOT NULL,"
+    " stored_at INTEGER NOT NULL) STRICT;"
+    "INSERT INTO migration VALUES (2, datetime('now'));";
+
+static const char *const migrations[] = {version_1, version_2};
 _Static_assert(RRK_COUNT(migrations) == STORE_SCHEMA_VERSION, "one migration a version");
 
 /* Run inside a transaction, for another process may have been faster. */
@@ -57,12 +63,17 @@ static rrk_status migrate_once(store_connection *connection, rrk_error *err)
 
 static rrk_status migrate(store_connection *connection, int64_t version, rrk_error *err)
 {
-    RRK_TRY(store_exec(connection, "PRAGMA journal_mode = WAL", err));
+    if (version < STORE_SCHEMA_VERSION)
+        RRK_TRY(store_exec(connection, "PRAGMA journal_mode = WAL", err));
     for (; version < STORE_SCHEMA_VERSION; version++)
         RRK_TRY(migrate_once(connection, err));
     return RRK_OK;
 }
 
+/*
+ * Opened to read only, an older store stays as it is. So far every version only adds tables: whoever reads one of those
+ * asks the version first. A version that changes a table has to refuse older stores that it cannot bring up.
+ */
 rrk_status store_check_schema(store_connection *connection, rrk_store_mode mode, rrk_error *err)
 {
     int64_t application = 0, version = 0, n_objects = 0;
@@ -78,8 +89,5 @@ rrk_status store_check_schema(store_connection *connection, rrk_store_mode mode,
     if (version > STORE_SCHEMA_VERSION)
         return base_fail(err, RRK_E_UNSUPPORTED, 0, "%s has schema %lld, made by a newer rrk; this one knows up to %d",
                          connection->path, (long long)version, STORE_SCHEMA_VERSION);
-    if (version < STORE_SCHEMA_VERSION && mode == RRK_STORE_READONLY)
-        return base_fail(err, RRK_E_UNSUPPORTED, 0, "%s has schema %lld; open it to write once to bring it to %d",
-                         connection->path, (long long)version, STORE_SCHEMA_VERSION);
-    return version < STORE_SCHEMA_VERSION ? migrate(connection, version, err) : RRK_OK;
+    return mode == RRK_STORE_READONLY ? RRK_OK : migrate(connection, version, err);
 }

@@ -44,6 +44,7 @@ static void destroy(rrk_store *store)
         store_disconnect(connection);
     }
     pthread_mutex_destroy(&store->pool_mutex);
+    pthread_mutex_destroy(&store->turn);
     pthread_mutex_destroy(&store->writer);
     base_free(store->path);
     base_free(store);
@@ -90,6 +91,7 @@ rrk_status rrk_store_open(rrk_store **out, const char *path, const rrk_store_opt
     store->options = taken;
     store->owner = base_owner_here();
     pthread_mutex_init(&store->pool_mutex, NULL);
+    pthread_mutex_init(&store->turn, NULL);
     pthread_mutex_init(&store->writer, NULL);
     rrk_status status = open_first(store, path, err);
     if (status != RRK_OK) {

@@ -45,6 +45,7 @@ typedef struct rrk_reranker rrk_reranker;
 #define RRK_RERANK_DEFAULT_WINDOW 20
 #define RRK_RERANK_DEFAULT_STRIDE 10
 #define RRK_RERANK_MAX_PASSES 10
+#define RRK_RERANK_MAX_THINKING_TOKENS 1000000
 #define RRK_RERANK_DEFAULT_PASSAGE_WORDS 100
 /* Where the context is short, passages are cut further, but not below this. */
 #define RRK_RERANK_MIN_PASSAGE_WORDS 8
@@ -73,18 +74,19 @@ typedef struct rrk_reranker_options {
     rrk_llm *llm;         /* borrowed; see the table for who needs it */
     rrk_store *cache;     /* of the LLM's replies; borrowed, may be NULL */
     rrk_cache_mode cache_mode;
-    size_t window;          /* "sliding": candidates a prompt; default 20 */
-    size_t stride;          /* "sliding": how far the window moves, less than window; default 10 */
-    size_t passes;          /* how often the whole list is gone over; default 1, at most RRK_RERANK_MAX_PASSES */
-    int complete;           /* "sliding", non-zero: after each pass the best (window - stride) are settled and the next
+    size_t window;        /* "sliding": candidates a prompt; default 20 */
+    size_t stride;        /* "sliding": how far the window moves, less than window; default 10, at most half a window */
+    size_t passes;        /* how often the whole list is gone over; default 1, at most RRK_RERANK_MAX_PASSES */
+    int complete;         /* "sliding", non-zero: after each pass the best (window - stride) are settled and the next
                               pass ranks the rest, so that every place is earned: for training labels. Excludes passes */
-    rrk_list_order order;   /* of the candidates at first */
-    uint64_t order_seed;    /* for RRK_ORDER_SHUFFLED */
-    const char *prompt;     /* "one-turn" (default) or "chat": rrk's own wording; otherwise the path of a template file
+    rrk_list_order order; /* of the candidates at first */
+    uint64_t order_seed;  /* for RRK_ORDER_SHUFFLED */
+    const char *prompt;   /* "one-turn" (default) or "chat": rrk's own wording; otherwise the path of a template file
                               in RankLLM's YAML format */
-    size_t passage_words;   /* words of a passage that a prompt shows, title included; default 100 */
-    int ask_top_n;          /* non-zero: the prompt asks for the best top_n only, not for all */
-    int no_early_stop;      /* non-zero: a reply is read to its end even when top_n are known */
+    size_t passage_words; /* words of a passage that a prompt shows, title included, a word being 8 tokens at most;
+                              default 100 */
+    int ask_top_n;        /* non-zero: the prompt asks for the best top_n only, not for all */
+    int no_early_stop;    /* non-zero: a reply is read to its end even when top_n are known */
     size_t thinking_tokens; /* room in the output cap for a thinking model; default 0 */
     rrk_constrain constrain;
 } rrk_reranker_options;

@@ -1,5 +1,6 @@
 /* What becomes of files when things go wrong: missing inputs, places that cannot be written, an interrupted import. */
 #include "child.h"
+#include "store/reply.h"
 
 #include <criterion/criterion.h>
 #include <signal.h>
@@ -108,4 +109,18 @@ Test(files, an_interrupted_import_leaves_a_store_that_opens)
     cr_assert_eq(WEXITSTATUS(status), 1);
     RUN(result, NULL, "info", store);
     cr_assert_eq(result.code, 0, "%s", result.err);
+}
+
+Test(files, info_tells_how_many_replies_a_store_keeps_when_there_are_any)
+{
+    const char *path = make_store();
+    RUN(result, NULL, "info", path);
+    cr_assert_null(strstr(result.out, "replies"), "%s", result.out);
+    rrk_store *store = NULL;
+    rrk_error err;
+    cr_assert_eq(rrk_store_open(&store, path, NULL, &err), RRK_OK, "%s", err.message);
+    cr_assert_eq(store_reply_put(store, "key", rrk_text_of("{}"), &err), RRK_OK, "%s", err.message);
+    rrk_store_close(store);
+    RUN(result, NULL, "info", "--json", path);
+    cr_assert_not_null(strstr(result.out, "\"cached_replies\": 1"), "%s", result.out);
 }

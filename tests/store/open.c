@@ -47,7 +47,7 @@ Test(open, refuses_a_newer_schema)
     scratch s = scratch_open();
     rrk_store_close(s.store);
     s.store = NULL;
-    sql(&s, "PRAGMA user_version = 2");
+    sql(&s, "PRAGMA user_version = 3");
     refuses(&s, RRK_STORE_CREATE, RRK_E_UNSUPPORTED);
     refuses(&s, RRK_STORE_READONLY, RRK_E_UNSUPPORTED);
     scratch_close(&s);
@@ -60,7 +60,7 @@ Test(open, an_empty_file_becomes_a_store_only_when_one_is_to_be_made)
     refuses(&s, RRK_STORE_READWRITE, RRK_E_FORMAT);
     refuses(&s, RRK_STORE_READONLY, RRK_E_FORMAT);
     cr_assert_eq(scratch_open_mode(&s, &s.store, RRK_STORE_CREATE), RRK_OK);
-    cr_assert_eq(scratch_info(&s).schema_version, 1);
+    cr_assert_eq(scratch_info(&s).schema_version, 2);
     scratch_close(&s);
 }
 

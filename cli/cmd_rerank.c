@@ -1,14 +1,21 @@
-/* rrk rerank: many queries' candidates put in order by a model, as a TREC run with a note of how it came about. */
-#include "cli/cli.h"
-#include "cli/source.h"
+/*
+ * rrk rerank: many queries' candidates put in order by a model, as a TREC run with a note of how it came about. How
+ * queries go through the reranker is batch.c's matter, what survives an interruption partial.c's.
+ */
+#include "cli/batch.h"
+#include "cli/llm_options.h"
+#include "cli/partial.h"
 
-#include "base/alloc.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "eval/run_line.h"
 
 #include <jansson.h>
-#include <time.h>
+#include <unistd.h>
+
+enum { STRATEGY_EMBEDDING, STRATEGY_CROSS, STRATEGY_FULL, STRATEGY_SLIDING };
+static const char *const strategy_names[] = {"embedding", "cross", "full", "sliding"};
+static const char *const long_names[] = {"truncate", "chunk"};
 
 typedef struct rerank_values {
     int strategy;
@@ -25,14 +32,18 @@ typedef struct rerank_values {
     size_t max_query_tokens;
     int long_passage;
     size_t timeout_ms;
+    bool resume;
+    bool dry_run;
     bool provenance;
     bool json;
+    cli_llm_values llm;
+    cli_list_values list;
 } rerank_values;
 
 #define AT(field) offsetof(rerank_values, field)
 static const cli_option options[] = {
-    {"strategy", 'S', CLI_CHOICE, AT(strategy), "embedding|cross", "how to rank", 0, 0, true, 0},
-    CLI_NEEDED_ROW("model", 'm', AT(model), "DIR", "a model in Hugging Face's layout"),
+    {"strategy", 'S', CLI_CHOICE, AT(strategy), "embedding|cross|full|sliding", "how to rank", 0, 0, true, 0},
+    CLI_TEXT_ROW("model", 'm', AT(model), "DIR", "a model in Hugging Face's layout; for embedding and cross"),
     CLI_COUNT_ROW("threads", 't', AT(threads), "worker threads (0: one a processor)", 0, RRK_ENCODER_MAX_THREADS),
     CLI_TEXT_ROW("candidates", 'c', AT(candidates), "FILE", "queries with their candidates, a JSON object a line"),
     CLI_TEXT_ROW("store", 's', AT(store), "FILE", "the store that has the passages of --run"),
@@ -47,240 +58,297 @@ static const cli_option options[] = {
                   1e6),
     CLI_CHOICE_ROW("long", 0, AT(long_passage), "truncate|chunk", "what becomes of long passages (truncate)"),
     CLI_COUNT_ROW("timeout", 0, AT(timeout_ms), "give up after so many milliseconds a query", 0, 1e9),
+    CLI_FLAG_ROW("resume", 0, AT(resume), "keep finished queries in OUTPUT.partial and go on from there"),
+    CLI_FLAG_ROW("dry-run", 0, AT(dry_run), "print the calls, tokens and price to expect of an LLM, ask nothing"),
     CLI_FLAG_ROW("provenance", 0, AT(provenance), "write FILE.json beside the run: model, options, counts"),
     CLI_FLAG_ROW("json", 0, AT(json), "print the statistics as JSON on standard error"),
 };
 static const cli_verb verb = {
     .name = "rerank",
-    .usage = "--strategy NAME --model DIR (--candidates FILE | --store FILE --run FILE --queries FILE) [OPTION...]",
-    .about = "Puts the candidates of every query in order and writes a TREC run. Candidates come with their texts in "
-             "one file,\n"
-             "or as a run over a store's passages.",
+    .usage = "--strategy NAME (--model DIR | --llm URL --llm-model NAME)\n"
+             "                  (--candidates FILE | --store FILE --run FILE --queries FILE) [OPTION...]",
+    .about = "Puts the candidates of every query in order and writes a TREC run. Candidates come with their texts in\n"
+             "one file, or as a run over a store's passages. embedding and cross need a model folder, full (all\n"
+             "candidates in one prompt) and sliding (a window that moves from the back to the front) an LLM.",
     .options = options,
     .n_options = RRK_COUNT(options),
+    .shared = {{&cli_llm_table, AT(llm)}, {&cli_ranking_table, AT(list)}},
 };
-static const char *const strategy_names[] = {"embedding", "cross"};
-static const char *const long_names[] = {"truncate", "chunk"};
 
-typedef struct totals {
-    uint64_t n_queries;
-    uint64_t n_passages;
-    rrk_rank_stats rank;
-} totals;
-
+/* Everything open while queries are ranked. */
 typedef struct job {
     const rerank_values *values;
-    rrk_reranker *reranker;
-    cli_source *source;
-    rrk_hit *hits; /* [cap] */
-    size_t cap;
-    totals totals;
-    FILE *out;
+    bool has_llm;
+    rrk_store *store;
+    eval_queries queries;
+    rrk_encoder *encoder;
+    rrk_encoder_info info; /* of the encoder */
+    cli_llm llm;
+    char prompt_hash[65];
+    base_buf options; /* a JSON object */
+    cli_partial partial;
+    base_output output;
+    cli_batch batch;
+    double elapsed_s;
 } job;
-
-static void add_stats(totals *sum, const rrk_rank_stats *part, size_t n_passages)
-{
-    sum->n_queries++;
-    sum->n_passages += n_passages;
-    sum->rank.n_rows += part->n_rows;
-    sum->rank.n_tokens += part->n_tokens;
-    sum->rank.n_truncated += part->n_truncated;
-    sum->rank.n_chunked += part->n_chunked;
-    sum->rank.tokenize_ms += part->tokenize_ms;
-    sum->rank.encode_ms += part->encode_ms;
-    sum->rank.total_ms += part->total_ms;
-}
-
-static rrk_status make_room(job *j, size_t n, rrk_error *err)
-{
-    if (n <= j->cap)
-        return RRK_OK;
-    rrk_hit *hits = base_realloc(j->hits, n, sizeof *hits);
-    if (!hits)
-        return base_fail_nomem(err, n * sizeof *hits);
-    j->hits = hits;
-    j->cap = n;
-    return RRK_OK;
-}
-
-static rrk_status rank_list(job *j, const cli_list *list, rrk_error *err)
-{
-    const rerank_values *values = j->values;
-    rrk_rank_options given;
-    rrk_rank_stats stats;
-    float previous = EVAL_NO_SCORE;
-    size_t n_hits = list->n_passages;
-    rrk_rank_options_init(&given);
-    rrk_rank_stats_init(&stats);
-    given.top_n = values->top_n;
-    given.timeout_ms = (int64_t)values->timeout_ms;
-    given.cancel = cli_cancel;
-    given.max_tokens_per_passage = values->max_passage_tokens;
-    given.max_query_tokens = values->max_query_tokens;
-    given.long_passage = values->long_passage ? RRK_LONG_CHUNK : RRK_LONG_TRUNCATE;
-    given.stats = &stats;
-    RRK_TRY(make_room(j, n_hits, err));
-    RRK_TRY(
-        rrk_reranker_rank(j->reranker, list->query, list->passages, list->n_passages, &given, j->hits, &n_hits, err));
-    add_stats(&j->totals, &stats, list->n_passages);
-    for (size_t i = 0; i < n_hits; i++) {
-        eval_run_line line = {list->qid, list->passages[j->hits[i].index].id, i + 1, j->hits[i].score,
-                              values->tag ? values->tag : strategy_names[values->strategy]};
-        RRK_TRY(eval_run_put(j->out, &line, &previous, err));
-    }
-    return RRK_OK;
-}
-
-static rrk_status rank_all(job *j, rrk_error *err)
-{
-    cli_list list = {0};
-    cli_progress progress;
-    uint64_t done, total;
-    bool more = true;
-    rrk_status status = RRK_OK;
-    cli_progress_begin(&progress, verb.name, "passages");
-    while (status == RRK_OK && more) {
-        status = cli_source_next(j->source, &list, &more, err);
-        if (status == RRK_OK && more)
-            status = rank_list(j, &list, err);
-        if (status != RRK_OK && list.qid.len)
-            base_error_prefix(err, "query '%.*s'", (int)RRK_MIN(list.qid.len, (size_t)64), list.qid.data);
-        cli_source_position(j->source, &done, &total);
-        cli_progress_show(&progress, j->totals.n_passages, done, total);
-    }
-    cli_progress_end(&progress);
-    if (status == RRK_OK && cli_interrupted())
-        return base_fail(err, RRK_E_CANCELLED, 0, "interrupted");
-    return status;
-}
-
-static json_t *json_counts(const totals *sum)
-{
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "queries", (json_int_t)sum->n_queries, "passages",
-                     (json_int_t)sum->n_passages, "rows", (json_int_t)sum->rank.n_rows, "tokens",
-                     (json_int_t)sum->rank.n_tokens, "truncated", (json_int_t)sum->rank.n_truncated, "chunked",
-                     (json_int_t)sum->rank.n_chunked);
-}
-
-static json_t *json_times(const totals *sum, double elapsed_s)
-{
-    return json_pack("{s:f, s:f, s:f}", "elapsed_s", elapsed_s, "tokenize_ms", sum->rank.tokenize_ms, "encode_ms",
-                     sum->rank.encode_ms);
-}
-
-static void print_stats(const job *j, double elapsed_s)
-{
-    const totals *sum = &j->totals;
-    char passages[CLI_NUMBER_SIZE], rows[CLI_NUMBER_SIZE], tokens[CLI_NUMBER_SIZE], rate[CLI_NUMBER_SIZE];
-    double encode_s = sum->rank.encode_ms / 1000;
-    if (j->values->json) {
-        json_t *json = json_pack("{s:o, s:o}", "counts", json_counts(sum), "times", json_times(sum, elapsed_s));
-        json_dumpf(json, stderr, JSON_COMPACT | JSON_REAL_PRECISION(6));
-        json_decref(json);
-        fputc('\n', stderr);
-        return;
-    }
-    fprintf(stderr, "%llu queries, %s passages, %s rows, %s tokens in %.1f s (%s tokens/s, %.1f ms a query)\n",
-            (unsigned long long)sum->n_queries, cli_format_count(passages, sum->n_passages),
-            cli_format_count(rows, sum->rank.n_rows), cli_format_count(tokens, sum->rank.n_tokens), elapsed_s,
-            cli_format_count(rate, encode_s > 0 ? (uint64_t)((double)sum->rank.n_tokens / encode_s) : 0),
-            sum->n_queries ? sum->rank.total_ms / (double)sum->n_queries : 0.0);
-}
-
-static json_t *json_options(const rerank_values *values)
-{
-    json_t *json =
-        json_pack("{s:I, s:I, s:I, s:s, s:I}", "top_n", (json_int_t)values->top_n, "max_passage_tokens",
-                  (json_int_t)values->max_passage_tokens, "max_query_tokens", (json_int_t)values->max_query_tokens,
-                  "long", long_names[values->long_passage], "timeout_ms", (json_int_t)values->timeout_ms);
-    if (json && values->candidates)
-        json_object_set_new(json, "candidates", json_string(values->candidates));
-    if (json && values->run)
-        json_object_set_new(json, "run", json_string(values->run));
-    return json;
-}
-
-static rrk_status write_provenance(const job *j, rrk_encoder *encoder, double elapsed_s, rrk_error *err)
-{
-    base_output output RRK_AUTO(base_output_abort) = {0};
-    base_buf path RRK_AUTO(base_buf_free) = {.max = 1u << 16};
-    rrk_encoder_info info = {.size = sizeof info};
-    char when[32];
-    struct tm utc;
-    time_t now = time(NULL);
-    strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
-    RRK_TRY(rrk_encoder_get_info(encoder, &info, err));
-    RRK_TRY(base_buf_printf(&path, err, "%s.json", j->values->output));
-    RRK_TRY(base_output_open(&output, path.data, err));
-    json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:s}", "rrk", rrk_version_string(), "verb",
-                             verb.name, "strategy", strategy_names[j->values->strategy], "model", info.name, "compute",
-                             info.compute, "options", json_options(j->values), "counts", json_counts(&j->totals),
-                             "times", json_times(&j->totals, elapsed_s), "written", when);
-    int failed = !json || json_dumpf(json, output.stream, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) != 0;
-    json_decref(json);
-    if (failed)
-        return base_fail(err, RRK_E_IO, 0, "cannot write '%s'", path.data);
-    fputc('\n', output.stream);
-    return base_output_commit(&output, err);
-}
-
-static rrk_status open_source(job *j, rrk_store **store, eval_queries *queries, rrk_error *err)
-{
-    const rerank_values *values = j->values;
-    if (values->candidates)
-        return cli_source_of_file(&j->source, values->candidates, err);
-    RRK_TRY(cli_open_store(store, values->store, RRK_STORE_READONLY, err));
-    RRK_TRY(eval_queries_read(queries, values->queries, err));
-    return cli_source_of_run(&j->source, values->run, *store, queries, err);
-}
 
 static void job_free(job *j)
 {
-    cli_source_free(j->source);
-    rrk_reranker_close(j->reranker);
-    base_free(j->hits);
+    base_output_abort(&j->output);
+    cli_partial_close(&j->partial);
+    cli_source_free(j->batch.source);
+    rrk_reranker_close(j->batch.reranker);
+    cli_llm_close(&j->llm);
+    rrk_encoder_close(j->encoder);
+    eval_queries_free(&j->queries);
+    rrk_store_close(j->store);
+    base_buf_free(&j->options);
 }
 
-static rrk_status run(const rerank_values *values, rrk_error *err)
+static rrk_status open_source(job *j, rrk_error *err)
 {
-    rrk_store *store RRK_AUTO(cli_close_store) = NULL;
-    eval_queries queries RRK_AUTO(eval_queries_free) = {0};
-    rrk_encoder *encoder RRK_AUTO(cli_close_encoder) = NULL;
-    base_output output RRK_AUTO(base_output_abort) = {0};
-    job j RRK_AUTO(job_free) = {.values = values};
+    const rerank_values *values = j->values;
+    if (values->candidates)
+        return cli_source_of_file(&j->batch.source, values->candidates, err);
+    RRK_TRY(cli_open_store(&j->store, values->store, RRK_STORE_READONLY, err));
+    RRK_TRY(eval_queries_read(&j->queries, values->queries, err));
+    return cli_source_of_run(&j->batch.source, values->run, j->store, &j->queries, err);
+}
+
+static rrk_status open_model(job *j, rrk_reranker_options *given, rrk_error *err)
+{
+    const rerank_values *values = j->values;
+    if (!j->has_llm) {
+        RRK_TRY(cli_open_encoder(&j->encoder, values->model, values->threads, err));
+        j->info.size = sizeof j->info;
+        RRK_TRY(rrk_encoder_get_info(j->encoder, &j->info, err));
+        given->encoder = j->encoder;
+        return RRK_OK;
+    }
+    cli_llm_values llm = values->dry_run ? cli_llm_for_prediction(&values->llm) : values->llm;
+    RRK_TRY(cli_llm_open(&j->llm, &llm, values->store, err));
+    RRK_TRY(cli_prompt_hash(&values->list, j->prompt_hash, err));
+    cli_llm_fill(&j->llm, &values->list, given);
+    return RRK_OK;
+}
+
+static void free_json(json_t **json)
+{
+    json_decref(*json);
+}
+
+/* What the order depends on, for provenance and for --resume. */
+static rrk_status describe(job *j, rrk_error *err)
+{
+    const rerank_values *values = j->values;
+    base_buf llm RRK_AUTO(base_buf_free) = {.max = SIZE_MAX / 2};
+    RRK_TRY(base_buf_append_string(&llm, j->has_llm ? "" : "{}", err));
+    if (j->has_llm)
+        RRK_TRY(cli_llm_describe(&values->llm, &values->list, values->strategy == STRATEGY_SLIDING, &llm, err));
+    json_t *json RRK_AUTO(free_json) = json_pack(
+        "{s:I, s:I, s:I, s:s, s:I, s:s*, s:s*, s:s*, s:s*}", "top_n", (json_int_t)values->top_n, "max_passage_tokens",
+        (json_int_t)values->max_passage_tokens, "max_query_tokens", (json_int_t)values->max_query_tokens, "long",
+        long_names[values->long_passage], "timeout_ms", (json_int_t)values->timeout_ms, "candidates",
+        values->candidates, "store", values->store, "run", values->run, "queries", values->queries);
+    json_t *more RRK_AUTO(free_json) = json_loads(llm.data, 0, NULL);
+    if (!json || json_object_update(json, more) != 0)
+        return base_fail_nomem(err, llm.len);
+    char *text = json_dumps(json, JSON_COMPACT);
+    j->options.max = SIZE_MAX / 2;
+    rrk_status status = text ? base_buf_append_string(&j->options, text, err) : base_fail_nomem(err, sizeof *values);
+    free(text);
+    return status;
+}
+
+/* A prediction looks at what is kept, but begins nothing. */
+static bool wants_partial(const job *j)
+{
+    char path[4096];
+    if (!j->values->resume || !j->values->dry_run)
+        return j->values->resume;
+    snprintf(path, sizeof path, "%s.partial", j->values->output);
+    return access(path, F_OK) == 0;
+}
+
+static rrk_status open_partial(job *j, rrk_error *err)
+{
+    const rerank_values *values = j->values;
+    if (!wants_partial(j))
+        return RRK_OK;
+    json_t *json RRK_AUTO(free_json) =
+        json_pack("{s:s, s:s, s:s*, s:s*, s:s*}", "strategy", strategy_names[values->strategy], "model",
+                  j->has_llm ? j->llm.model : j->info.name, "endpoint", j->llm.endpoint, "prompt_sha256",
+                  j->has_llm ? j->prompt_hash : NULL, "tag", values->tag);
+    json_t *more RRK_AUTO(free_json) = json_loads(j->options.data, 0, NULL);
+    if (!json || json_object_update(json, more) != 0)
+        return base_fail_nomem(err, j->options.len);
+    json_object_del(json, "timeout_ms"); /* an answer does not depend on how long it might have taken */
+    char *text = json_dumps(json, JSON_COMPACT);
+    if (!text)
+        return base_fail_nomem(err, j->options.len);
+    rrk_status status = cli_partial_open(&j->partial, values->output, text, err);
+    free(text);
+    return status;
+}
+
+static rrk_status put_lines(const job *j, const cli_ranked *ranked, FILE *out, rrk_error *err)
+{
+    const rerank_values *values = j->values;
+    float previous = EVAL_NO_SCORE;
+    for (size_t i = 0; i < ranked->n_hits; i++) {
+        const rrk_hit *hit = &ranked->hits[i];
+        eval_run_line line = {ranked->list.qid, ranked->list.passages[hit->index].id, i + 1, hit->score,
+                              values->tag ? values->tag : strategy_names[values->strategy]};
+        RRK_TRY(eval_run_put(out, &line, &previous, err));
+    }
+    return RRK_OK;
+}
+
+static bool is_finished(void *ctx, rrk_text qid)
+{
+    return cli_partial_find(&((job *)ctx)->partial, qid) != NULL;
+}
+
+static rrk_status keep_query(void *ctx, const cli_ranked *ranked, rrk_error *err)
+{
+    job *j = ctx;
+    char *text = NULL;
+    size_t len = 0;
+    if (!j->partial.stream || ranked->status != RRK_OK)
+        return RRK_OK;
+    FILE *memory = open_memstream(&text, &len);
+    if (!memory)
+        return base_fail_nomem(err, sizeof(FILE));
+    rrk_status status = put_lines(j, ranked, memory, err);
+    if (fclose(memory) != 0 && status == RRK_OK)
+        status = base_fail_nomem(err, len);
+    if (status == RRK_OK)
+        status = cli_partial_add(&j->partial, ranked->list.qid, (rrk_text){text, len}, &ranked->stats, err);
+    free(text);
+    return status;
+}
+
+static rrk_status put_query(void *ctx, const cli_ranked *ranked, rrk_error *err)
+{
+    job *j = ctx;
+    if (!ranked->skipped)
+        return put_lines(j, ranked, j->output.stream, err);
+    const cli_finished *finished = cli_partial_find(&j->partial, ranked->list.qid);
+    fwrite(finished->lines.data, 1, finished->lines.len, j->output.stream);
+    cli_stats_add(&j->batch.totals.rank, &finished->stats);
+    j->batch.totals.n_resumed++;
+    return RRK_OK;
+}
+
+static cli_report report_of(const job *j)
+{
+    return (cli_report){.verb = verb.name,
+                        .strategy = strategy_names[j->values->strategy],
+                        .model = j->has_llm ? j->llm.model : j->info.name,
+                        .compute = j->has_llm ? NULL : j->info.compute,
+                        .endpoint = j->llm.endpoint,
+                        .prompt_hash = j->has_llm ? j->prompt_hash : NULL,
+                        .options = j->options.data,
+                        .price = &j->llm.price,
+                        .totals = &j->batch.totals,
+                        .elapsed_s = j->elapsed_s};
+}
+
+/* What was kept goes once all is in the output; a query without an answer is asked for the next time. */
+static rrk_status finish(job *j, rrk_error *err)
+{
+    const cli_totals *totals = &j->batch.totals;
+    cli_report report = report_of(j);
+    if (totals->n_failed > 0 && totals->n_failed == totals->n_queries && !j->batch.keep)
+        return base_fail(err, RRK_E_UPSTREAM, 0, "none of %llu queries was ranked",
+                         (unsigned long long)totals->n_queries);
+    RRK_TRY(base_output_commit(&j->output, err));
+    if (j->partial.stream && totals->n_failed == 0)
+        RRK_TRY(cli_partial_remove(&j->partial, err));
+    cli_report_print(&report, j->values->json, stderr);
+    return j->values->provenance ? cli_report_write(&report, j->values->output, err) : RRK_OK;
+}
+
+static void fill_batch(job *j)
+{
+    const rerank_values *values = j->values;
+    cli_batch *batch = &j->batch;
+    batch->verb = &verb;
+    batch->in_flight = j->has_llm ? values->llm.in_flight : 0;
+    batch->keep = values->list.on_error == CLI_ON_ERROR_KEEP;
+    batch->skip = is_finished;
+    batch->ended = keep_query;
+    batch->put = put_query;
+    batch->ctx = j;
+    rrk_rank_options_init(&batch->rank);
+    batch->rank.top_n = values->top_n;
+    *(j->has_llm ? &batch->rank.request_timeout_ms : &batch->rank.timeout_ms) = (int64_t)values->timeout_ms;
+    batch->rank.max_tokens_per_passage = values->max_passage_tokens;
+    batch->rank.max_query_tokens = values->max_query_tokens;
+    batch->rank.long_passage = values->long_passage ? RRK_LONG_CHUNK : RRK_LONG_TRUNCATE;
+}
+
+static rrk_status run(job *j, rrk_error *err)
+{
     rrk_reranker_options given;
-    RRK_TRY(open_source(&j, &store, &queries, err));
-    RRK_TRY(cli_open_encoder(&encoder, values->model, values->threads, err));
     rrk_reranker_options_init(&given);
-    given.encoder = encoder;
-    RRK_TRY(rrk_reranker_open(&j.reranker, strategy_names[values->strategy], &given, err));
-    RRK_TRY(base_output_open(&output, values->output, err));
-    j.out = output.stream;
+    RRK_TRY(open_source(j, err));
+    RRK_TRY(open_model(j, &given, err));
+    RRK_TRY(rrk_reranker_open(&j->batch.reranker, strategy_names[j->values->strategy], &given, err));
+    RRK_TRY(describe(j, err));
+    RRK_TRY(open_partial(j, err));
+    fill_batch(j);
+    if (j->values->dry_run) {
+        RRK_TRY(cli_batch_predict(&j->batch, err));
+        cli_report report = report_of(j);
+        cli_report_predict(&report, j->values->json, stdout);
+        return RRK_OK;
+    }
+    RRK_TRY(base_output_open(&j->output, j->values->output, err));
     int64_t started = base_now_ns();
-    RRK_TRY(rank_all(&j, err));
-    double elapsed_s = base_ms_since(started) / 1000;
-    RRK_TRY(base_output_commit(&output, err));
-    print_stats(&j, elapsed_s);
-    return values->provenance ? write_provenance(&j, encoder, elapsed_s, err) : RRK_OK;
+    RRK_TRY(cli_batch_run(&j->batch, err));
+    j->elapsed_s = base_ms_since(started) / 1000;
+    return finish(j, err);
+}
+
+static int check_strategy(const rerank_values *values)
+{
+    const char *name = strategy_names[values->strategy];
+    if (values->strategy <= STRATEGY_CROSS) {
+        if (!values->model)
+            return cli_usage_error(&verb, "--strategy %s needs --model", name);
+        if (values->llm.url || values->llm.model)
+            return cli_usage_error(&verb, "--strategy %s excludes --llm and --llm-model", name);
+        return values->dry_run ? cli_usage_error(&verb, "--dry-run is for full and sliding") : CLI_GO_ON;
+    }
+    if (values->model)
+        return cli_usage_error(&verb, "--strategy %s excludes --model (the LLM's name is --llm-model)", name);
+    if (!values->llm.url)
+        return cli_usage_error(&verb, "--strategy %s needs --llm", name);
+    int code = cli_llm_check(&verb, &values->llm, values->store);
+    if (code != CLI_GO_ON)
+        return code;
+    return cli_list_check(&verb, &values->list, values->strategy == STRATEGY_SLIDING);
 }
 
 static int check(const rerank_values *values)
 {
-    bool any_run = values->store || values->run || values->queries;
+    bool any_run = values->run || values->queries;
     if (!values->candidates && !(values->store && values->run && values->queries))
         return cli_usage_error(&verb, "needs --candidates, or --store, --run and --queries");
-    if (values->candidates && any_run)
+    if (values->candidates && (any_run || values->store))
         return cli_usage_error(&verb, "--candidates excludes --store, --run and --queries");
-    if (values->provenance && strcmp(values->output, "-") == 0)
-        return cli_usage_error(&verb, "--provenance needs --output FILE");
+    if (strcmp(values->output, "-") == 0 && (values->provenance || values->resume))
+        return cli_usage_error(&verb, "--%s needs --output FILE", values->provenance ? "provenance" : "resume");
     if (values->tag && strpbrk(values->tag, " \t\n"))
         return cli_usage_error(&verb, "--tag '%s' has a blank in it", values->tag);
-    return CLI_GO_ON;
+    return check_strategy(values);
 }
 
 int cli_rerank(int argc, char **argv)
 {
-    rerank_values values = {.output = "-"};
+    rerank_values values = {.output = "-", .llm = CLI_LLM_DEFAULTS};
+    job j RRK_AUTO(job_free) = {.values = &values};
     rrk_error err = {0};
     int first;
     int code = cli_parse(&verb, argc, argv, &values, &first);
@@ -291,5 +359,8 @@ int cli_rerank(int argc, char **argv)
     code = check(&values);
     if (code != CLI_GO_ON)
         return code;
-    return run(&values, &err) == RRK_OK ? CLI_DONE : cli_failed(&verb, &err);
+    j.has_llm = values.strategy >= STRATEGY_FULL;
+    if (run(&j, &err) != RRK_OK)
+        return cli_failed(&verb, &err);
+    return j.batch.totals.n_failed > 0 && !j.batch.keep ? CLI_FAILED : CLI_DONE;
 }

@@ -6,7 +6,7 @@
 #include "rerank/prompt.h"
 
 #include <errno.h>
-#include <stdlib.h>
+#include <jansson.h>
 
 #define MAX_KEY_FILE_BYTES ((size_t)64 << 10)
 #define MAX_EXTRA_BODY_BYTES ((size_t)1 << 20)
@@ -95,7 +95,7 @@ int cli_list_check(const cli_verb *verb, const cli_list_values *values, bool sli
     return CLI_GO_ON;
 }
 
-rrk_status cli_extra_body(const cli_llm_values *values, char **out, rrk_error *err)
+static rrk_status read_extra_body(const cli_llm_values *values, char **out, rrk_error *err)
 {
     size_t len;
     *out = NULL;
@@ -181,7 +181,7 @@ static rrk_status open_handle(cli_llm *llm, const cli_llm_values *values, rrk_er
     char *extra_body RRK_AUTO(base_free_ptr) = NULL;
     rrk_llm_options options;
     RRK_TRY(read_key(values, &key, err));
-    RRK_TRY(cli_extra_body(values, &extra_body, err));
+    RRK_TRY(read_extra_body(values, &extra_body, err));
     rrk_llm_options_init(&options);
     options.url = values->url;
     options.model = values->model;
@@ -256,6 +256,14 @@ void cli_llm_close(cli_llm *llm)
     *llm = (cli_llm){0};
 }
 
+cli_llm_values cli_llm_for_prediction(const cli_llm_values *values)
+{
+    cli_llm_values copy = *values;
+    copy.key_env = copy.key_file = copy.call_log = copy.cache_store = NULL;
+    copy.cache = RRK_CACHE_OFF;
+    return copy;
+}
+
 void cli_llm_fill(const cli_llm *llm, const cli_list_values *values, rrk_reranker_options *options)
 {
     options->llm = llm->handle;
@@ -272,6 +280,73 @@ void cli_llm_fill(const cli_llm *llm, const cli_list_values *values, rrk_reranke
     options->no_early_stop = values->no_early_stop;
     options->thinking_tokens = values->thinking_tokens;
     options->constrain = (rrk_constrain)values->constrain;
+}
+
+static void free_json(json_t **json)
+{
+    json_decref(*json);
+}
+
+/* A name of a choice: word number index of its row's. */
+static json_t *json_choice(const cli_option *options, const char *name, int index)
+{
+    while (strcmp(options->name, name) != 0)
+        options++;
+    const char *at = options->argument;
+    for (; index > 0; index--)
+        at += strcspn(at, "|") + 1;
+    return json_stringn(at, strcspn(at, "|"));
+}
+
+static json_t *json_llm(const cli_llm_values *values, const char *extra_body)
+{
+    return json_pack("{s:I, s:o*, s:o, s:o*}", "context", (json_int_t)values->context, "seed",
+                     values->seed == SIZE_MAX ? NULL : json_integer((json_int_t)values->seed), "grammar",
+                     json_choice(llm_rows, "grammar", values->grammar), "extra_body",
+                     extra_body ? json_loads(extra_body, 0, NULL) : NULL);
+}
+
+static json_int_t or_default(size_t value, size_t otherwise)
+{
+    return (json_int_t)(value ? value : otherwise);
+}
+
+static json_t *json_list(const cli_list_values *list)
+{
+    return json_pack("{s:I, s:o, s:I, s:s, s:I, s:I, s:o, s:b, s:b}", "passes", or_default(list->passes, 1), "order",
+                     json_choice(list_rows, "order", list->order), "order_seed", (json_int_t)list->order_seed, "prompt",
+                     list->prompt ? list->prompt : "one-turn", "passage_words",
+                     or_default(list->passage_words, RRK_RERANK_DEFAULT_PASSAGE_WORDS), "thinking_tokens",
+                     (json_int_t)list->thinking_tokens, "constrain",
+                     json_choice(list_rows, "constrain", list->constrain), "ask_top_n", list->ask_top_n, "early_stop",
+                     !list->no_early_stop);
+}
+
+static json_t *json_windows(const cli_list_values *list)
+{
+    return json_pack("{s:I, s:I}", "window", or_default(list->window, RRK_RERANK_DEFAULT_WINDOW), "stride",
+                     or_default(list->stride, RRK_RERANK_DEFAULT_STRIDE));
+}
+
+static rrk_status put_json(const json_t *json, base_buf *out, rrk_error *err)
+{
+    size_t len = json_dumpb(json, NULL, 0, JSON_COMPACT);
+    RRK_TRY(base_buf_reserve(out, len, err));
+    json_dumpb(json, out->data + out->len, len, JSON_COMPACT);
+    out->len += len;
+    return base_buf_append(out, "", 0, err);
+}
+
+rrk_status cli_llm_describe(const cli_llm_values *values, const cli_list_values *list, bool sliding, base_buf *out,
+                            rrk_error *err)
+{
+    char *extra_body RRK_AUTO(base_free_ptr) = NULL;
+    RRK_TRY(read_extra_body(values, &extra_body, err));
+    json_t *json RRK_AUTO(free_json) = json_llm(values, extra_body), *more RRK_AUTO(free_json) = json_list(list);
+    json_t *windows RRK_AUTO(free_json) = sliding ? json_windows(list) : json_object();
+    if (!json || json_object_update(json, more) != 0 || json_object_update(json, windows) != 0)
+        return base_fail_nomem(err, sizeof *list);
+    return put_json(json, out, err);
 }
 
 rrk_status cli_prompt_hash(const cli_list_values *values, char out[65], rrk_error *err)

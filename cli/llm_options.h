@@ -1,7 +1,7 @@
 /*
- * What verbs that ask an LLM have in common: a table of options that says where it is and how to talk to it, one that says
- * how lists are ranked with it, and their way into the library. Apart from the verbs so that an option means the same in
- * each of them:
+ * What verbs that ask an LLM have in common: a table of options that says where it is and how to talk to it, one that
+ * says how lists are ranked with it, and their way into the library. Apart from the verbs so that an option means the
+ * same in each of them:
  *
  *     typedef struct my_values { ...; cli_llm_values llm; cli_list_values list; } my_values;
  *     .shared = {{&cli_llm_table, offsetof(my_values, llm)}, {&cli_ranking_table, offsetof(my_values, list)}}
@@ -64,8 +64,8 @@ extern const cli_table cli_ranking_table;   /* for a cli_list_values */
 extern const cli_table cli_labelling_table; /* the same without what makes no sense for complete labels */
 
 /*
- * What can be told without opening anything, as usage errors; CLI_GO_ON when there is none. store is the verb's own, for
- * the cache (NULL: none); sliding tells whether windows and strides are looked at.
+ * What can be told without opening anything, as usage errors; CLI_GO_ON when there is none. store is the verb's own,
+ * for the cache (NULL: none); sliding tells whether windows and strides are looked at.
  */
 int cli_llm_check(const cli_verb *verb, const cli_llm_values *values, const char *store);
 int cli_list_check(const cli_verb *verb, const cli_list_values *values, bool sliding);
@@ -85,13 +85,17 @@ typedef struct cli_llm {
 rrk_status cli_llm_open(cli_llm *out, const cli_llm_values *values, const char *store, rrk_error *err);
 void cli_llm_close(cli_llm *llm); /* also for RRK_AUTO; a zeroed one is fine */
 
+/* The values without what a prediction has no use for and must not touch: key, cache, log. */
+cli_llm_values cli_llm_for_prediction(const cli_llm_values *values);
+
 /* llm and cache are borrowed by options. */
 void cli_llm_fill(const cli_llm *llm, const cli_list_values *values, rrk_reranker_options *options);
 
+/* The options that answers depend on, as a JSON object without the key. sliding: windows are looked at. */
+rrk_status cli_llm_describe(const cli_llm_values *values, const cli_list_values *list, bool sliding, base_buf *out,
+                            rrk_error *err);
+
 /* SHA-256 in hex of the prompt's wording. */
 rrk_status cli_prompt_hash(const cli_list_values *values, char out[65], rrk_error *err);
-
-/* What --extra-body gives, read from its file if it names one; NULL: none. The caller frees it with base_free(). */
-rrk_status cli_extra_body(const cli_llm_values *values, char **out, rrk_error *err);
 
 #endif

@@ -1,10 +1,10 @@
 /*
- * What tokens cost, by a small table that the user keeps: rrk has no figures of its own, since they change and depend on
- * the contract. A line a model, blanks or tabs between its columns, '#' begins a comment:
+ * What tokens cost, by a small table that the user keeps: rrk has no figures of its own, since they change and depend
+ * on the contract. A line a model, blanks or tabs between its columns, '#' begins a comment:
  *
- *     # model          input    output   currency      (input and output: per million tokens)
- *     gpt-4o-mini      0.15     0.60     USD
- *     *                0        0        EUR           (every other model)
+ *     # model          input    output   currency      both figures for a million tokens
+ *     big-model        2.50     10.00    EUR
+ *     *                0        0        EUR           # every other model
  *
  * The line whose model is the longest beginning of the model's name holds.
  */

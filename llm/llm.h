@@ -38,7 +38,10 @@ typedef struct llm_cache {
 
 /* --- calls --- */
 
-/* Looks at the answer as far as it has come, thinking left out. True: enough, the rest need not be generated. */
+/*
+ * Looks at the answer as far as it has come, thinking left out. True: enough, the rest need not be generated. An empty
+ * answer means to start over: what was shown before was thinking, or belongs to an attempt that failed.
+ */
 typedef bool (*llm_enough_fn)(void *ctx, rrk_text answer);
 
 /* How the answer is held to identifiers: none, or n of "[1]".."[n]" joined by " > ", or exactly one of a set. */
@@ -49,11 +52,12 @@ typedef struct llm_prompt {
     size_t n_messages;
     size_t max_tokens; /* output cap, thinking included */
     llm_shape shape;
-    const uint32_t *admitted; /* LLM_SHAPE_ONE: identifiers, [n_admitted] */
+    const uint32_t *admitted; /* LLM_SHAPE_ONE: identifiers, [n_admitted]; borrowed as messages are */
     size_t n_admitted;        /* LLM_SHAPE_LIST: 1..n_admitted, as many of them as n_wanted */
     size_t n_wanted;
     llm_enough_fn enough; /* not NULL: the call streams, unless the handle forbids it */
     void *enough_ctx;
+    bool thinks; /* the model thinks first: enough() is not asked before that has ended, tagged or not */
 } llm_prompt;
 
 /* What became of a prompt. A failed call has no answer: an error's text is never taken for one. */
@@ -83,7 +87,7 @@ rrk_status llm_session_open(llm_session **out, rrk_llm *llm, const llm_cache *ca
 void llm_session_close(llm_session *session); /* stops what is in flight; NULL is fine */
 
 /*
- * Queues a prompt; more than max_in_flight wait their turn. deadline_ns (on base_now_ns()'s scale, 0: none) is this
+ * Queues a prompt; nothing is sent before llm_next_reply(), and more than max_in_flight wait their turn. deadline_ns (on base_now_ns()'s scale, 0: none) is this
  * call's own: past it, its reply has RRK_E_TIMEOUT. tag comes back with the reply.
  */
 rrk_status llm_submit(llm_session *session, const llm_prompt *prompt, int64_t deadline_ns, void *tag, rrk_error *err);
@@ -91,7 +95,8 @@ size_t llm_session_pending(const llm_session *session);
 
 /*
  * Waits until some call has ended and hands out its reply, which is the caller's to free. Fails only when the deadline
- * passes, the caller cancels or memory runs out; calls then stay in flight until llm_session_close().
+ * passes, the caller cancels, memory runs out or nothing is pending (RRK_E_INVALID); calls then stay in flight until
+ * llm_session_close(). cancel is polled every 50 ms, with a transport at each of its pieces.
  */
 rrk_status llm_next_reply(llm_session *session, const base_deadline *deadline, llm_reply **reply, void **tag,
                           rrk_error *err);

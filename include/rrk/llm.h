@@ -11,9 +11,10 @@
  *     rrk_llm_open(&llm, &options, &err);
  *
  * Every request is sent with temperature 0 and an output cap. Requests that fail for a reason that passes (no connection,
- * 408, 429, 5xx) are repeated after a growing, jittered pause, or the one that Retry-After asks for, within max_retries
- * and the caller's deadline. Any other refusal is final: RRK_E_UPSTREAM with the endpoint's own message, detail the HTTP
- * status. Nothing else goes over the network, and redirects are not followed.
+ * 408, 429, 5xx, a reply that breaks off or makes no sense) are repeated after a growing, jittered pause, or after what
+ * Retry-After asks for if that is longer, within max_retries and the caller's deadline. Any other refusal is final:
+ * RRK_E_UPSTREAM with the endpoint's own message, detail the HTTP status. Nothing else goes over the network, and
+ * redirects are not followed.
  *
  * Thread safety: a handle may be used from several threads, each of them with max_in_flight requests of its own. A
  * handle that crossed a fork() answers RRK_E_INVALID in the child.
@@ -38,6 +39,11 @@ typedef struct rrk_llm rrk_llm;
 #define RRK_LLM_DEFAULT_MAX_PAUSE_MS 30000
 #define RRK_LLM_DEFAULT_ATTEMPT_TIMEOUT_MS 300000
 #define RRK_LLM_DEFAULT_MAX_REPLY_BYTES ((size_t)8 << 20)
+#define RRK_LLM_MAX_RETRIES 100
+#define RRK_LLM_MAX_REPLY_BYTES ((size_t)1 << 30)
+#define RRK_LLM_MAX_TIME_MS ((int64_t)86400000) /* of a pause or a timeout: one day */
+#define RRK_LLM_MAX_MODEL_BYTES 1024
+#define RRK_LLM_MAX_URL_BYTES 8192
 
 /* One message of a chat. */
 typedef struct rrk_llm_message {
@@ -65,7 +71,8 @@ typedef struct rrk_llm_call {
 
 /*
  * Answers one chat from inside the process; called on the thread that ranks, one call at a time a thread. A status other
- * than RRK_OK is a failed call, with error telling why; it is not repeated.
+ * than RRK_OK is a failed call, with error telling why; it is not repeated. The answer is UTF-8; pieces may split
+ * characters.
  */
 typedef rrk_status (*rrk_llm_transport_fn)(void *ctx, rrk_llm_call *call, rrk_error *error);
 
@@ -89,11 +96,13 @@ typedef void (*rrk_llm_log_fn)(void *ctx, const char *json);
 
 typedef struct rrk_llm_options {
     size_t size;                /* sizeof(rrk_llm_options) */
-    const char *url;            /* the base, as in "https://host/v1"; "/chat/completions" is appended. Required, unless
-                               transport is given */
-    const char *model;          /* as the endpoint knows it; required, a label with transport */
+    const char *url;            /* the base, as in "https://host/v1"; "/chat/completions" is appended (before a "?", and
+                                  unless it is there). Required, unless transport is given */
+    const char *model;          /* as the endpoint knows it, at most RRK_LLM_MAX_MODEL_BYTES; required, a label with
+                                  transport */
     const char *key;            /* sent as "Authorization: Bearer KEY"; NULL: none. Never part of a message or a log */
-    const char *extra_body;     /* a JSON object whose members are added to each request's body; NULL: none */
+    const char *extra_body;     /* a JSON object whose members are added to each request's body or take the place of its
+                                  own; null leaves one out. Not "messages" and "stream". NULL: none */
     const char *proxy;          /* NULL: none, whatever the environment says */
     const char *ca_file;        /* PEM file with the authorities to trust; NULL: the system's */
     size_t max_in_flight;       /* requests at the same time for one caller; default 8 */

@@ -63,6 +63,16 @@ Test(contract, encoder_calls_refuse_null)
     REFUSES(rrk_encoder_embed, NULL, RRK_EMBED_QUERY, &text, 1, out);
 }
 
+Test(contract, llm_calls_refuse_null)
+{
+    rrk_llm *llm = NULL;
+    rrk_llm_options options;
+    rrk_llm_options_init(&options);
+    REFUSES(rrk_llm_open, NULL, &options);
+    REFUSES(rrk_llm_open, &llm, NULL);
+    REFUSES(rrk_llm_open, &llm, &options);
+}
+
 Test(contract, retriever_calls_refuse_null)
 {
     rrk_retriever *retriever = NULL;
@@ -123,6 +133,7 @@ Test(contract, destructors_take_null)
     rrk_store_close(NULL);
     rrk_passage_list_free(NULL);
     rrk_encoder_close(NULL);
+    rrk_llm_close(NULL);
     rrk_retriever_close(NULL);
     rrk_reranker_close(NULL);
     rrk_pipeline_close(NULL);

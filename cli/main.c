@@ -19,6 +19,7 @@ static const verb_row verbs[] = {
     {"search", cli_search, "ask one question"},
     {"rerank", cli_rerank, "put many queries' candidates in order, write a run"},
     {"eval", cli_eval, "measure runs against judgments"},
+    {"compare", cli_compare, "run several strategies over the same candidates"},
     {"info", cli_info, "describe rrk, a model or a store"},
 };
 

@@ -181,16 +181,8 @@ Test(ready_text, that_is_cut_by_tokens_is_the_longest_that_fits, .timeout = 60)
 Test(ready_text, of_a_megabyte_takes_linear_time, .timeout = 60)
 {
     enum { LEN = 1 << 20 };
-    static const char *const PATTERNS[] = {"word ",
-                                           "x",
-                                           "[",
-                                           "[1",
-                                           "[1]",
-                                           "\xef\xbc\xbb"
-                                           "1]",
-                                           " ",
-                                           "[ ",
-                                           "\xe6\xa0\x87"};
+    static const char *const PATTERNS[] = {"word ",           "x", "[",  "[1",          "[1]",
+                                           "\xef\xbc\xbb[1]", " ", "[ ", "\xe6\xa0\x87"};
     char *text = malloc(LEN);
     for (size_t p = 0; p < RRK_COUNT(PATTERNS); p++) {
         size_t period = strlen(PATTERNS[p]);

@@ -99,13 +99,15 @@ static void close_after(server_conn *conn, const server_request *request, void *
     server_close(conn);
 }
 
-Test(requests, survive_a_kept_connection_that_the_server_has_closed)
+/* libcurl notices most such connections; one that closes while the request is on its way is a matter of trying again. */
+Test(requests, on_a_kept_connection_that_the_server_closes_succeed_or_may_be_tried_again)
 {
     server *s = server_start(close_after, NULL);
     net_loop *loop = open_loop(NULL);
     for (int i = 0; i < 20; i++) {
         net_transfer *t = fetch(loop, post_to(s, "/", "x"));
-        cr_assert_eq(net_transfer_reply(t)->status, RRK_OK, "%s", net_transfer_reply(t)->error.message);
+        const net_reply *reply = net_transfer_reply(t);
+        cr_assert(reply->status == RRK_OK || reply->may_retry, "%s", reply->error.message);
         net_transfer_free(t);
     }
     net_loop_close(loop);

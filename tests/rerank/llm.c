@@ -1,5 +1,6 @@
 /* Listwise rerankers as callers see them: hits, failures, deadlines, stats and predictions, over a transport callback. */
 #include "base/clock.h"
+#include "base/error.h"
 #include "llm_lists.h"
 #include <rrk/runtime.h>
 
@@ -165,7 +166,7 @@ Test(errors, a_failure_in_the_middle_of_a_list_ends_its_list_only)
 Test(errors, what_does_not_fit_the_context_is_its_request_alone)
 {
     lists *l = lists_new();
-    l->llm_options.context_tokens = 900;
+    l->llm_options.context_tokens = 1200;
     lists_open(l, "full");
     rrk_rank_options options;
     rrk_rank_options_init(&options);

@@ -1,5 +1,4 @@
 /* See llm_lists.h. */
-#define _GNU_SOURCE
 #include "llm_lists.h"
 #include "base/error.h"
 

@@ -1,4 +1,5 @@
 /* What listwise rerankers are opened with: every refusal names the setting, and none needs a call. */
+#include "base/macros.h"
 #include "llm_lists.h"
 
 #include <criterion/criterion.h>

@@ -80,13 +80,6 @@ static rrk_status add_label(void *ctx, const cli_ranked *ranked, rrk_error *err)
     return cli_label_add(&l->file, &record, err);
 }
 
-static rrk_status count_labelled(void *ctx, const cli_ranked *ranked, rrk_error *err)
-{
-    (void)err;
-    ((labelling *)ctx)->batch.totals.n_resumed += ranked->skipped;
-    return RRK_OK;
-}
-
 static void fill_batch(labelling *l)
 {
     cli_batch *batch = &l->batch;
@@ -94,7 +87,6 @@ static void fill_batch(labelling *l)
     batch->in_flight = l->values->llm.in_flight;
     batch->skip = is_labelled;
     batch->ended = add_label;
-    batch->put = count_labelled;
     batch->ctx = l;
     rrk_rank_options_init(&batch->rank);
     batch->rank.request_timeout_ms = (int64_t)l->values->timeout_ms;

@@ -216,7 +216,6 @@ static rrk_status put_query(void *ctx, const cli_ranked *ranked, rrk_error *err)
     const cli_finished *finished = cli_partial_find(&j->partial, ranked->list.qid);
     fwrite(finished->lines.data, 1, finished->lines.len, j->output.stream);
     cli_stats_add(&j->batch.totals.rank, &finished->stats);
-    j->batch.totals.n_resumed++;
     return RRK_OK;
 }
 

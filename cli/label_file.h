@@ -21,8 +21,8 @@ typedef struct cli_label_file {
 
 /*
  * "-" is standard output, which remembers nothing. A last line without an end is what an interruption left: it is cut
- * off, unless the file is only looked at. RRK_E_FORMAT "file:line: ..." for any other line that is no label, RRK_E_BUSY when
- * another process writes to it.
+ * off, unless the file is only looked at. RRK_E_FORMAT "file:line: ..." for any other line that is no label, RRK_E_BUSY
+ * when another process writes to it.
  */
 rrk_status cli_label_open(cli_label_file *out, const char *path, bool only_look, rrk_error *err);
 rrk_status cli_label_close(cli_label_file *file,

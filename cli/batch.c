@@ -110,6 +110,7 @@ static rrk_status add_list(block *b, const cli_list *list, size_t bytes, rrk_err
     b->batch->totals.n_passages += list->n_passages;
     slot->ranked.skipped = b->batch->skip && b->batch->skip(b->batch->ctx, list->qid);
     if (slot->ranked.skipped) {
+        b->batch->totals.n_resumed++;
         b->n_ended++;
         return RRK_OK;
     }

@@ -61,12 +61,14 @@ static const cli_option list_rows[] = {
     CLI_COUNT_ROW("passes", 0, AT(passes), "how often the list is gone over (1)", 1, RRK_RERANK_MAX_PASSES),
     CLI_FLAG_ROW("ask-top-n", 0, AT(ask_top_n), "ask for as many as are kept, not for all"),
     CLI_FLAG_ROW("no-early-stop", 0, AT(no_early_stop), "read answers to their end even when enough is known"),
+    /* And the one from here on is for many queries. */
     CLI_CHOICE_ROW("on-error", 0, AT(on_error), "fail|keep",
                    "a query without an answer: left out and exit code 1, or kept in its order (fail)"),
 };
 #undef AT
-enum { N_RANKING_ONLY = 4 };
+enum { N_RANKING_ONLY = 4, N_MANY_ONLY = 1 };
 const cli_table cli_ranking_table = {"ranking with the LLM", list_rows, RRK_COUNT(list_rows)};
+const cli_table cli_question_table = {"ranking with the LLM", list_rows, RRK_COUNT(list_rows) - N_MANY_ONLY};
 const cli_table cli_labelling_table = {"ranking with the LLM", list_rows, RRK_COUNT(list_rows) - N_RANKING_ONLY};
 
 int cli_llm_check(const cli_verb *verb, const cli_llm_values *values, const char *store)

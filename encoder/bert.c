@@ -1,8 +1,12 @@
-/* BERT over compute.h: see bert.h. */
-#include "encoder/bert.h"
+/*
+ * BERT (Devlin et al., 2018) as Hugging Face lays out its tensors, whose names may carry the prefix "bert.": embeddings,
+ * layers with the norm after each residual, written once against compute.h. Heads sit on top of it in files of their own.
+ */
 #include "base/alloc.h"
 #include "encoder/heads.h"
+#include "encoder/model.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +22,8 @@ typedef struct layer {
     enc_norm *ffn_norm;
 } layer;
 
-struct enc_bert {
+typedef struct bert {
+    enc_model model;
     const enc_config *config;
     const enc_ops *ops;
     enc_table *words;
@@ -27,7 +32,8 @@ struct enc_bert {
     enc_norm *norm;
     layer *layers; /* [n_layers]; owned */
     enc_cross_head cross;
-};
+    enc_mvp_head mvp;
+} bert;
 
 /* Where a model's tensors come from while it is loaded. */
 typedef struct source {
@@ -109,46 +115,49 @@ static rrk_status load_layer(const source *s, const enc_config *c, size_t i, lay
     return load_norm(s, names[4], d, c->norm_eps, &out->ffn_norm, err);
 }
 
-static rrk_status load(enc_bert *bert, const source *s, rrk_error *err)
+static rrk_status load_all(bert *b, const source *s, rrk_error *err)
 {
-    const enc_config *c = bert->config;
-    RRK_TRY(load_table(s, "word_embeddings", c->n_vocab, c->d_model, &bert->words, err));
-    RRK_TRY(load_table(s, "position_embeddings", c->n_positions, c->d_model, &bert->positions, err));
-    RRK_TRY(load_table(s, "token_type_embeddings", c->n_types, c->d_model, &bert->types, err));
-    RRK_TRY(load_norm(s, "embeddings.LayerNorm", c->d_model, c->norm_eps, &bert->norm, err));
+    const enc_config *c = b->config;
+    RRK_TRY(load_table(s, "word_embeddings", c->n_vocab, c->d_model, &b->words, err));
+    RRK_TRY(load_table(s, "position_embeddings", c->n_positions, c->d_model, &b->positions, err));
+    RRK_TRY(load_table(s, "token_type_embeddings", c->n_types, c->d_model, &b->types, err));
+    RRK_TRY(load_norm(s, "embeddings.LayerNorm", c->d_model, c->norm_eps, &b->norm, err));
     for (size_t i = 0; i < c->n_layers; i++)
-        RRK_TRY(load_layer(s, c, i, &bert->layers[i], err));
+        RRK_TRY(load_layer(s, c, i, &b->layers[i], err));
     if (c->head == RRK_HEAD_CROSS)
-        return enc_cross_head_load(&bert->cross, s->device, c, s->weights, s->prefix, err);
-    return RRK_OK;
+        return enc_cross_head_load(&b->cross, s->device, c, s->weights, s->prefix, err);
+    return c->head == RRK_HEAD_VIEWS ? enc_mvp_head_load(&b->mvp, s->device, c, s->weights, err) : RRK_OK;
 }
 
-rrk_status enc_bert_load(enc_bert **out, enc_device *device, const enc_config *config, const enc_weights *weights,
-                         rrk_error *err)
+static rrk_status load(enc_model **out, enc_device *device, const enc_config *config, const enc_weights *weights,
+                       rrk_error *err)
 {
-    enc_bert *bert = base_calloc(1, sizeof *bert);
-    if (!bert)
-        return base_fail_nomem(err, sizeof *bert);
-    *out = bert;
-    bert->config = config;
-    bert->ops = device->ops;
-    bert->layers = base_calloc(config->n_layers, sizeof *bert->layers);
-    if (!bert->layers)
-        return base_fail_nomem(err, config->n_layers * sizeof *bert->layers);
+    bert *b = base_calloc(1, sizeof *b);
+    if (!b)
+        return base_fail_nomem(err, sizeof *b);
+    *out = &b->model;
+    b->model.kind = &enc_bert_model;
+    b->config = config;
+    b->ops = device->ops;
+    b->layers = base_calloc(config->n_layers, sizeof *b->layers);
+    if (!b->layers)
+        return base_fail_nomem(err, config->n_layers * sizeof *b->layers);
     bool wrapped = enc_weights_find(weights, "bert.embeddings.word_embeddings.weight") != NULL;
     source s = {device, weights, wrapped ? "bert." : ""};
-    return load(bert, &s, err);
+    return load_all(b, &s, err);
 }
 
-void enc_bert_free(enc_bert *bert)
+static void unload(enc_model *model)
 {
-    if (!bert)
+    bert *b = (bert *)model;
+    if (!b)
         return;
-    base_free(bert->layers);
-    base_free(bert);
+    enc_mvp_head_free(&b->mvp);
+    base_free(b->layers);
+    base_free(b);
 }
 
-enc_shape enc_bert_shape(const enc_config *c)
+static enc_shape shape_of(const enc_config *c)
 {
     enc_shape shape = {.d_ff = c->d_ff};
     shape.n_cols[ENC_SLOT_X] = shape.n_cols[ENC_SLOT_CONTEXT] = shape.n_cols[ENC_SLOT_POOLED] = c->d_model;
@@ -157,27 +166,52 @@ enc_shape enc_bert_shape(const enc_config *c)
     return shape;
 }
 
-static rrk_status run_layer(const enc_bert *bert, const layer *l, enc_session *session, rrk_error *err)
+static rrk_status run_layer(const bert *b, size_t i, enc_session *session, rrk_error *err)
 {
-    const enc_ops *ops = bert->ops;
+    static const enc_slot READ[] = {ENC_SLOT_X, ENC_SLOT_CONTEXT};
+    const enc_ops *ops = b->ops;
+    const enc_config *c = b->config;
+    const layer *l = &b->layers[i];
+    enc_attention attention = {.n_heads = c->n_heads, .scale = 1 / sqrtf((float)(c->d_model / c->n_heads))};
     RRK_TRY(ops->project(session, l->qkv, ENC_SLOT_X, ENC_SLOT_QKV, err));
-    RRK_TRY(ops->attention(session, bert->config->n_heads, ENC_SLOT_QKV, ENC_SLOT_CONTEXT, err));
+    RRK_TRY(ops->attention(session, &attention, ENC_SLOT_QKV, ENC_SLOT_CONTEXT, err));
+    /* Beyond the last attention only the views, which stand behind [CLS], are read. */
+    if (c->head == RRK_HEAD_VIEWS && i + 1 == c->n_layers)
+        RRK_TRY(ops->narrow(session, 1, c->n_views, READ, RRK_COUNT(READ), err));
     RRK_TRY(ops->project_add_norm(session, l->output, l->output_norm, ENC_SLOT_CONTEXT, ENC_SLOT_X, err));
-    return ops->feed_forward(session, l->ffn_in, bert->config->activation, l->ffn_out, l->ffn_norm, ENC_SLOT_X, err);
+    return ops->feed_forward(session, l->ffn_in, c->activation, l->ffn_out, l->ffn_norm, ENC_SLOT_X, err);
 }
 
-rrk_status enc_bert_run(const enc_bert *bert, enc_session *session, const enc_batch *batch, const enc_stop *stop,
-                        float *out, rrk_error *err)
+static rrk_status run(const enc_model *model, enc_session *session, const enc_batch *batch, const enc_stop *stop,
+                      float *out, rrk_error *err)
 {
-    const enc_ops *ops = bert->ops;
+    const bert *b = (const bert *)model;
+    const enc_ops *ops = b->ops;
     RRK_TRY(ops->begin(session, batch, err));
-    RRK_TRY(ops->embed(session, ENC_SLOT_X, bert->words, bert->positions, bert->types, bert->norm, err));
-    for (size_t i = 0; i < bert->config->n_layers; i++) {
+    RRK_TRY(ops->embed(session, ENC_SLOT_X, b->words, b->positions, b->types, b->norm, err));
+    for (size_t i = 0; i < b->config->n_layers; i++) {
         if (stop->asked(stop->ctx))
             return RRK_E_CANCELLED;
-        RRK_TRY(run_layer(bert, &bert->layers[i], session, err));
+        RRK_TRY(run_layer(b, i, session, err));
     }
-    if (bert->config->head == RRK_HEAD_CROSS)
-        return enc_cross_head_run(&bert->cross, session, ops, out, err);
-    return enc_embedding_head(session, ops, bert->config, out, err);
+    if (b->config->head == RRK_HEAD_CROSS)
+        return enc_cross_head_run(&b->cross, session, ops, out, err);
+    if (b->config->head == RRK_HEAD_VIEWS)
+        return ops->download_tokens(session, ENC_SLOT_X, out, err);
+    return enc_embedding_head(session, ops, b->config, out, err);
 }
+
+static rrk_status anchors(const enc_model *model, enc_session *session, const float *vectors, size_t n,
+                          const enc_stop *stop, float *scores, rrk_error *err)
+{
+    const bert *b = (const bert *)model;
+    return enc_mvp_head_run(&b->mvp, session, b->ops, b->config, vectors, n, stop, scores, err);
+}
+
+const enc_model_kind enc_bert_model = {
+    .load = load,
+    .free = unload,
+    .shape = shape_of,
+    .run = run,
+    .anchors = anchors,
+};

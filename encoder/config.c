@@ -1,19 +1,20 @@
 /*
- * config.json of BERT's family, checked number by number: see config.h. What sentence-transformers adds beside it is read
- * in sentence_config.c.
+ * config.json of BERT's family, checked number by number: see config.h. T5's is read in config_t5.c, what
+ * sentence-transformers adds beside it in sentence_config.c.
  */
-#include "encoder/config.h"
 #include "base/alloc.h"
+#include "encoder/config_parts.h"
 #include "encoder/json_file.h"
 #include "encoder/sentence_config.h"
 
 #include <float.h>
 #include <jansson.h>
+#include <math.h>
 #include <string.h>
 
-#define FILE_NAME "config.json"
+#define FILE_NAME ENC_CONFIG_FILE
 
-enum { DEFAULT_TYPES = 2, DEFAULT_LABELS = 2 };
+enum { DEFAULT_TYPES = 2, DEFAULT_LABELS = 2, DEFAULT_MVP_LAYERS = 1 };
 
 static const double DEFAULT_NORM_EPS = 1e-12;
 
@@ -26,6 +27,7 @@ static const struct {
     {"BertModel", RRK_HEAD_EMBEDDING, false},
     {"BertForMaskedLM", RRK_HEAD_EMBEDDING, true},
     {"BertForSequenceClassification", RRK_HEAD_CROSS, false},
+    {"RrkMvpBert", RRK_HEAD_VIEWS, false},
 };
 
 static const struct {
@@ -56,27 +58,23 @@ static rrk_status read_architecture(enc_config *c, const json_t *json, bool has_
     return base_fail(err, RRK_E_UNSUPPORTED, 0, "%s: rrk does not know the architecture '%s'", FILE_NAME, name);
 }
 
-static rrk_status read_activation(enc_config *c, const json_t *json, rrk_error *err)
+rrk_status enc_config_activation(enc_config *c, const char *name, const char *key, rrk_error *err)
 {
-    const char *name = ACTIVATIONS[0].name;
-    RRK_TRY(enc_json_string(json, FILE_NAME, "hidden_act", &name, err));
     for (size_t i = 0; i < RRK_COUNT(ACTIVATIONS); i++) {
         if (strcmp(name, ACTIVATIONS[i].name) == 0) {
             c->activation = ACTIVATIONS[i].activation;
             return RRK_OK;
         }
     }
-    return base_fail(err, RRK_E_UNSUPPORTED, 0, "%s: rrk does not know the activation '%s' (hidden_act)", FILE_NAME,
-                     name);
+    return base_fail(err, RRK_E_UNSUPPORTED, 0, "%s: rrk does not know the activation '%s' (%s)", FILE_NAME, name, key);
 }
 
-static rrk_status read_norm_eps(enc_config *c, const json_t *json, rrk_error *err)
+rrk_status enc_config_norm_eps(enc_config *c, const json_t *json, const char *key, double fallback, rrk_error *err)
 {
-    double eps = DEFAULT_NORM_EPS;
-    RRK_TRY(enc_json_number(json, FILE_NAME, "layer_norm_eps", &eps, err));
+    double eps = fallback;
+    RRK_TRY(enc_json_number(json, FILE_NAME, key, &eps, err));
     if (!(eps >= FLT_MIN && eps <= 1))
-        return base_fail(err, RRK_E_FORMAT, 0, "%s: 'layer_norm_eps' is %g, outside %g..1", FILE_NAME, eps,
-                         (double)FLT_MIN);
+        return base_fail(err, RRK_E_FORMAT, 0, "%s: '%s' is %g, outside %g..1", FILE_NAME, key, eps, (double)FLT_MIN);
     c->norm_eps = (float)eps;
     return RRK_OK;
 }
@@ -101,7 +99,28 @@ static rrk_status read_sizes(enc_config *c, const json_t *json, rrk_error *err)
     if (c->d_model % c->n_heads != 0)
         return base_fail(err, RRK_E_FORMAT, 0, "%s: 'hidden_size' %u is no multiple of 'num_attention_heads' %u",
                          FILE_NAME, c->d_model, c->n_heads);
-    c->max_tokens = c->n_positions;
+    return RRK_OK;
+}
+
+/* The multi-view head: its decoder and how dot products become scores. */
+static rrk_status read_mvp(enc_config *c, const json_t *json, rrk_error *err)
+{
+    const char *attention = "joint";
+    RRK_TRY(enc_json_string(json, FILE_NAME, "mvp_attention", &attention, err));
+    if (strcmp(attention, "joint") != 0)
+        return base_fail(err, RRK_E_UNSUPPORTED, 0, "%s: mvp_attention '%s' (only 'joint' is known)", FILE_NAME,
+                         attention);
+    enc_json_range views = {"n_views", 1, ENC_MAX_VIEWS, true},
+                   layers = {"mvp_decoder_layers", 1, ENC_MAX_LAYERS, false};
+    c->mvp.n_decoder_layers = DEFAULT_MVP_LAYERS;
+    RRK_TRY(enc_json_uint(json, FILE_NAME, &views, &c->n_views, err));
+    RRK_TRY(enc_json_uint(json, FILE_NAME, &layers, &c->mvp.n_decoder_layers, err));
+    double scale = 1 / sqrt(c->d_model);
+    RRK_TRY(enc_json_number(json, FILE_NAME, "mvp_score_scale", &scale, err));
+    if (!(scale >= (double)FLT_MIN && scale <= 1 / (double)FLT_EPSILON))
+        return base_fail(err, RRK_E_FORMAT, 0, "%s: 'mvp_score_scale' is %g, outside %g..%g", FILE_NAME, scale,
+                         (double)FLT_MIN, 1 / (double)FLT_EPSILON);
+    c->mvp.score_scale = (float)scale;
     return RRK_OK;
 }
 
@@ -147,19 +166,34 @@ static rrk_status check_labels(const json_t *json, rrk_error *err)
     return RRK_OK;
 }
 
+static rrk_status read_bert(enc_config *c, const json_t *json, bool has_modules, rrk_error *err)
+{
+    RRK_TRY(read_architecture(c, json, has_modules, err));
+    RRK_TRY(refuse_variants(json, err));
+    RRK_TRY(read_sizes(c, json, err));
+    const char *activation = ACTIVATIONS[0].name;
+    RRK_TRY(enc_json_string(json, FILE_NAME, "hidden_act", &activation, err));
+    RRK_TRY(enc_config_activation(c, activation, "hidden_act", err));
+    RRK_TRY(enc_config_norm_eps(c, json, "layer_norm_eps", DEFAULT_NORM_EPS, err));
+    if (c->head == RRK_HEAD_CROSS)
+        RRK_TRY(check_labels(json, err));
+    return c->head == RRK_HEAD_VIEWS ? read_mvp(c, json, err) : RRK_OK;
+}
+
 static rrk_status read_all(enc_config *c, const char *dir, rrk_error *err)
 {
     struct json_t *json RRK_AUTO(enc_json_free) = NULL, *modules RRK_AUTO(enc_json_free) = NULL;
     RRK_TRY(enc_json_read(&json, dir, FILE_NAME, ENC_MAX_CONFIG_BYTES, err));
     RRK_TRY(enc_json_read_optional(&modules, dir, ENC_MODULES_FILE, ENC_MAX_CONFIG_BYTES, err));
-    RRK_TRY(read_architecture(c, json, modules != NULL, err));
-    RRK_TRY(refuse_variants(json, err));
-    RRK_TRY(read_sizes(c, json, err));
-    RRK_TRY(read_activation(c, json, err));
-    RRK_TRY(read_norm_eps(c, json, err));
-    if (c->head == RRK_HEAD_CROSS)
-        RRK_TRY(check_labels(json, err));
-    return enc_sentence_config_read(c, dir, modules, err);
+    const char *type = NULL;
+    RRK_TRY(enc_json_string(json, FILE_NAME, "model_type", &type, err));
+    if (type && strcmp(type, "t5") == 0)
+        RRK_TRY(enc_config_read_t5(c, json, err));
+    else
+        RRK_TRY(read_bert(c, json, modules != NULL, err));
+    RRK_TRY(enc_sentence_config_read(c, dir, modules, err));
+    c->cap_tokens = c->family == ENC_FAMILY_T5 ? ENC_MAX_T5_TOKENS : c->max_tokens;
+    return RRK_OK;
 }
 
 rrk_status enc_config_read(enc_config *out, const char *model_dir, rrk_error *err)
@@ -169,6 +203,18 @@ rrk_status enc_config_read(enc_config *out, const char *model_dir, rrk_error *er
     RRK_TRY(read_all(&config, model_dir, err));
     *out = config;
     config = (enc_config){0};
+    return RRK_OK;
+}
+
+rrk_status enc_config_set_views(enc_config *c, size_t n_views, rrk_error *err)
+{
+    if (c->head != RRK_HEAD_VIEWS && c->head != RRK_HEAD_SEQ2SEQ)
+        return base_fail(err, RRK_E_INVALID, 0, "n_views is %zu, but a model of architecture '%s' has no views",
+                         n_views, c->architecture);
+    if (n_views < 1 || n_views > ENC_MAX_VIEWS)
+        return base_fail(err, RRK_E_INVALID, 0, "n_views is %zu, expected 1 to %d", n_views, ENC_MAX_VIEWS);
+    c->head = RRK_HEAD_VIEWS;
+    c->n_views = (uint32_t)n_views;
     return RRK_OK;
 }
 

@@ -58,6 +58,8 @@ static rrk_status make_name(rrk_encoder *encoder, const char *model_dir, rrk_err
 static rrk_status load(rrk_encoder *encoder, const char *model_dir, const rrk_encoder_options *options, rrk_error *err)
 {
     RRK_TRY(enc_config_read(&encoder->config, model_dir, err));
+    if (options->n_views)
+        RRK_TRY(enc_config_set_views(&encoder->config, options->n_views, err));
     RRK_TRY(enc_tokenizer_open(&encoder->tokenizer, model_dir, err));
     if (enc_tokenizer_n_vocab(encoder->tokenizer) > encoder->config.n_vocab)
         return base_fail(err, RRK_E_FORMAT, 0, "the tokenizer has %zu tokens, the model only %u: '%s'",
@@ -65,11 +67,12 @@ static rrk_status load(rrk_encoder *encoder, const char *model_dir, const rrk_en
     RRK_TRY(enc_weights_open(&encoder->weights, model_dir, err));
     RRK_TRY(make_name(encoder, model_dir, err));
     RRK_TRY(enc_cpu_open(&encoder->device, NULL, err));
-    RRK_TRY(enc_bert_load(&encoder->bert, encoder->device, &encoder->config, encoder->weights, err));
+    const enc_model_kind *kind = enc_model_kind_of(&encoder->config);
+    RRK_TRY(kind->load(&encoder->model, encoder->device, &encoder->config, encoder->weights, err));
     encoder->batch_tokens = options->batch_tokens;
     encoder->max_tokens = encoder->config.max_tokens;
     if (options->max_tokens)
-        encoder->max_tokens = RRK_MIN(encoder->max_tokens, options->max_tokens);
+        encoder->max_tokens = RRK_MIN(encoder->config.cap_tokens, options->max_tokens);
     return enc_workers_new(encoder, options->n_threads, err);
 }
 
@@ -97,7 +100,8 @@ void rrk_encoder_close(rrk_encoder *encoder)
     if (!encoder || !base_owner_is_here(&encoder->owner))
         return;
     enc_workers_free(encoder);
-    enc_bert_free(encoder->bert);
+    if (encoder->model)
+        encoder->model->kind->free(encoder->model);
     if (encoder->device)
         encoder->device->ops->close(encoder->device);
     enc_tokenizer_close(encoder->tokenizer);
@@ -171,7 +175,18 @@ size_t enc_max_tokens(const rrk_encoder *encoder)
 
 size_t enc_output_dim(const rrk_encoder *encoder)
 {
-    return encoder->config.head == RRK_HEAD_CROSS ? 1 : encoder->config.d_model;
+    const enc_config *c = &encoder->config;
+    switch (c->head) {
+    case RRK_HEAD_CROSS:
+        return 1;
+    case RRK_HEAD_VIEWS:
+        return (size_t)c->n_views * c->d_model;
+    case RRK_HEAD_SEQ2SEQ:
+        return ENC_N_ANSWERS;
+    case RRK_HEAD_EMBEDDING:
+        break;
+    }
+    return c->d_model;
 }
 
 /* --- embedding --- */

@@ -1,8 +1,8 @@
-/* What stands on top of a model's last hidden states: one vector a text, or one number a pair. */
+/* What stands on top of a model's last hidden states: one vector a text, one number a pair, or a list's anchors. */
 #ifndef RRK_ENCODER_HEADS_H
 #define RRK_ENCODER_HEADS_H
 
-#include "encoder/compute.h"
+#include "encoder/model.h"
 
 /* Pooled states, as the model's pooling config says. out is [n_seqs, d_model]. */
 rrk_status enc_embedding_head(enc_session *session, const enc_ops *ops, const enc_config *config, float *out,
@@ -19,6 +19,21 @@ rrk_status enc_cross_head_load(enc_cross_head *out, enc_device *device, const en
 /* out is [n_seqs]. */
 rrk_status enc_cross_head_run(const enc_cross_head *head, enc_session *session, const enc_ops *ops, float *out,
                               rrk_error *err);
+
+/* The multi-view head on BERT: mvp_bert.c. */
+typedef struct enc_mvp_layer enc_mvp_layer;
+typedef struct enc_mvp_head {
+    enc_table *start;      /* [1, d_model] */
+    enc_mvp_layer *layers; /* [config->mvp.n_decoder_layers]; owned */
+} enc_mvp_head;
+
+rrk_status enc_mvp_head_load(enc_mvp_head *out, enc_device *device, const enc_config *config,
+                             const enc_weights *weights, rrk_error *err);
+void enc_mvp_head_free(enc_mvp_head *head);
+/* As enc_model_kind's anchors. */
+rrk_status enc_mvp_head_run(const enc_mvp_head *head, enc_session *session, const enc_ops *ops,
+                            const enc_config *config, const float *vectors, size_t n, const enc_stop *stop,
+                            float *scores, rrk_error *err);
 
 /* A layer "<prefix><name>.weight" [n_out, n_in] with its ".bias". */
 rrk_status enc_load_linear(enc_device *device, const enc_weights *weights, const char *prefix, const char *name,

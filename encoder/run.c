@@ -52,7 +52,7 @@ rrk_status enc_workers_new(rrk_encoder *encoder, int n_threads, rrk_error *err)
     encoder->workers = base_calloc((size_t)n_threads, sizeof *encoder->workers);
     if (!encoder->workers)
         return base_fail_nomem(err, (size_t)n_threads * sizeof *encoder->workers);
-    enc_shape shape = enc_bert_shape(&encoder->config);
+    enc_shape shape = encoder->model->kind->shape(&encoder->config);
     for (int i = 0; i < n_threads; i++)
         RRK_TRY(encoder->device->ops->session(encoder->device, &shape, &encoder->workers[i].session, err));
     return RRK_OK;
@@ -133,7 +133,8 @@ static rrk_status run_batch(run *r, size_t batch, enc_worker *w, const enc_stop 
 {
     RRK_TRY(reserve(w, r->plan->max_tokens, r->plan->max_rows, r->out_dim, err));
     enc_batch packed = pack(r, batch, w);
-    RRK_TRY(enc_bert_run(r->encoder->bert, w->session, &packed, stop, w->out, err));
+    const enc_model *model = r->encoder->model;
+    RRK_TRY(model->kind->run(model, w->session, &packed, stop, w->out, err));
     for (size_t i = 0; i < packed.n_seqs; i++) {
         size_t row = r->plan->order[r->plan->cuts[batch] + i];
         memcpy(r->out + row * r->out_dim, w->out + i * r->out_dim, r->out_dim * sizeof *r->out);

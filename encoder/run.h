@@ -4,7 +4,7 @@
 
 #include "base/owner.h"
 #include "base/pool.h"
-#include "encoder/bert.h"
+#include "encoder/model.h"
 #include "encoder/tokenizer.h"
 
 /* One worker's batch, packed. */
@@ -27,7 +27,7 @@ struct rrk_encoder {
     enc_weights *weights;
     enc_tokenizer *tokenizer;
     enc_device *device;
-    enc_bert *bert;
+    enc_model *model;
     base_pool *pool;
     enc_worker *workers; /* [n_threads]; owned */
     size_t max_tokens;   /* a row's cap in force */

@@ -20,6 +20,7 @@ typedef struct head {
     size_t width;  /* d_head rounded up to LANES */
     size_t n_keys; /* n_tokens rounded up to LANES */
     float scale;   /* of scores, as powers of 2 */
+    const float *bias; /* of distance 0; NULL: none */
 } head;
 
 /* Keys [first, first + LANES) times LANES of their floats, into columns. */
@@ -107,6 +108,17 @@ static void score(const head *h, const queries *q)
     }
 }
 
+/* Distances grow with keys, so the biases of a query's keys lie side by side. */
+static void add_bias(const head *h, size_t row)
+{
+    for (size_t r = 0; r < QUERY_ROWS; r++) {
+        size_t query = row + r < h->n_tokens ? row + r : h->n_tokens - 1;
+        float *scores = h->scores + r * h->n_keys;
+        for (size_t t = 0; t < h->n_keys; t += LANES)
+            store(scores + t, load(scores + t) + load(h->bias - query + t));
+    }
+}
+
 /*
  * Scores to weights, in place; factors are what they have to be multiplied with, so that a row sums up to 1. Each step is
  * done for all rows before the next one, because a row's steps wait for each other.
@@ -189,6 +201,8 @@ static void attend_head(const head *h, float *out, size_t out_stride)
         for (size_t r = 0; r < QUERY_ROWS; r++)
             q.row[r] = h->q + (row + (r < n_rows ? r : n_rows - 1)) * h->stride;
         score(h, &q);
+        if (h->bias)
+            add_bias(h, row);
         softmax(h, factors);
         weigh(h, factors, out + row * out_stride, out_stride, n_rows);
     }
@@ -210,6 +224,7 @@ static void attention(const cpu_attention *a)
     h.scores = h.v + h.width * h.n_keys;
     for (size_t i = 0; i < a->n_heads; i++) {
         h.q = a->qkv + i * d_head;
+        h.bias = a->bias ? a->bias + i * a->bias_stride : NULL;
         pack_head(&h, h.q + a->d, h.q + 2 * a->d);
         attend_head(&h, a->out + i * d_head, a->d);
     }

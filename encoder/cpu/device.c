@@ -4,51 +4,14 @@
  * is one thread's; nothing here starts threads.
  */
 #include "base/alloc.h"
-#include "encoder/compute.h"
-#include "encoder/cpu/linear.h"
+#include "encoder/cpu/session.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-struct enc_table {
-    struct enc_table *next;
-    const float *rows; /* [n_rows, d]: in the mapping, or copy */
-    float *copy;       /* owned; NULL when the file's own bytes serve */
-    size_t n_rows;
-    size_t d;
-};
-
-typedef struct cpu_device {
-    enc_device device;
-    cpu_gemm *gemm;
-    const cpu_kernels *kernels;
-    char description[64];
-    enc_table *tables;
-    enc_linear *linears;
-    enc_norm *norms;
-} cpu_device;
-
-typedef struct slot {
-    float *data; /* [n_rows rounded up to the product's step, n_cols], aligned; owned */
-    size_t n_cols;
-    size_t cap_rows;
-} slot;
-
-struct enc_session {
-    cpu_device *device;
-    cpu_worker worker;
-    enc_batch batch;
-    slot slots[ENC_N_SLOTS];
-    float *delta;  /* [CPU_BLOCK_ROWS, widest slot]; owned, lent to worker */
-    float *hidden; /* [CPU_BLOCK_ROWS, d_ff]; owned */
-    float *attention_scratch;
-    size_t attention_floats;
-};
-
 /* --- weights --- */
 
-static rrk_status widen(const enc_weight *weight, float **out, rrk_error *err)
+rrk_status cpu_widen(const enc_weight *weight, float **out, rrk_error *err)
 {
     float *values = base_alloc_aligned(weight->n_values, sizeof *values);
     if (!values)
@@ -71,7 +34,7 @@ static rrk_status add_table(enc_device *device, const enc_weight *weight, enc_ta
         table->rows = weight->data;
         return RRK_OK;
     }
-    RRK_TRY(widen(weight, &table->copy, err));
+    RRK_TRY(cpu_widen(weight, &table->copy, err));
     table->rows = table->copy;
     return RRK_OK;
 }
@@ -102,8 +65,8 @@ static rrk_status add_norm(enc_device *device, const enc_weight *gain, const enc
     cpu->norms = *out = norm;
     norm->eps = eps;
     norm->d = gain->n_values;
-    RRK_TRY(widen(gain, &norm->gain, err));
-    return widen(shift, &norm->shift, err);
+    RRK_TRY(cpu_widen(gain, &norm->gain, err));
+    return shift ? cpu_widen(shift, &norm->shift, err) : RRK_OK;
 }
 
 /* --- sessions --- */
@@ -115,8 +78,12 @@ static void session_free(enc_session *session)
     for (size_t i = 0; i < ENC_N_SLOTS; i++)
         base_free_aligned(session->slots[i].data);
     base_free_aligned(session->delta);
+    base_free_aligned(session->normed);
     base_free_aligned(session->hidden);
-    base_free_aligned(session->attention_scratch);
+    base_free_aligned(session->attention.data);
+    base_free_aligned(session->step.data);
+    base_free_aligned(session->bias.data);
+    base_free(session->narrow_start);
     cpu_gemm_lane_free(session->worker.lane);
     base_free(session);
 }
@@ -126,7 +93,7 @@ static void session_free_ptr(enc_session **session)
     session_free(*session);
 }
 
-static rrk_status alloc_floats(float **out, size_t n_rows, size_t n_cols, rrk_error *err)
+rrk_status cpu_alloc_floats(float **out, size_t n_rows, size_t n_cols, rrk_error *err)
 {
     *out = base_alloc_aligned(n_rows, n_cols * sizeof **out);
     if (!*out)
@@ -146,8 +113,9 @@ static rrk_status session_new(enc_device *device, const enc_shape *shape, enc_se
         session->slots[i].n_cols = shape->n_cols[i];
         widest = RRK_MAX(widest, shape->n_cols[i]);
     }
-    RRK_TRY(alloc_floats(&session->delta, CPU_BLOCK_ROWS, widest, err));
-    RRK_TRY(alloc_floats(&session->hidden, CPU_BLOCK_ROWS, shape->d_ff, err));
+    RRK_TRY(cpu_alloc_floats(&session->delta, CPU_BLOCK_ROWS, widest, err));
+    RRK_TRY(cpu_alloc_floats(&session->normed, CPU_BLOCK_ROWS, widest, err));
+    RRK_TRY(cpu_alloc_floats(&session->hidden, CPU_BLOCK_ROWS, shape->d_ff, err));
     RRK_TRY(cpu_gemm_lane_new(session->device->gemm, &session->worker.lane, err));
     session->worker.kernels = session->device->kernels;
     session->worker.delta = session->delta;
@@ -156,14 +124,14 @@ static rrk_status session_new(enc_device *device, const enc_shape *shape, enc_se
 }
 
 /* Products write whole steps of rows, so every slot has room to round up; zeroed once, so what is there is a number. */
-static rrk_status reserve(slot *s, size_t n_rows, rrk_error *err)
+static rrk_status reserve(cpu_slot *s, size_t n_rows, rrk_error *err)
 {
     if (n_rows <= s->cap_rows || s->n_cols == 0)
         return RRK_OK;
     size_t cap = (n_rows + CPU_GEMM_ROW_STEP - 1) / CPU_GEMM_ROW_STEP * CPU_GEMM_ROW_STEP;
     base_free_aligned(RRK_STEAL(s->data));
     s->cap_rows = 0;
-    RRK_TRY(alloc_floats(&s->data, cap, s->n_cols, err));
+    RRK_TRY(cpu_alloc_floats(&s->data, cap, s->n_cols, err));
     s->cap_rows = cap;
     return RRK_OK;
 }
@@ -187,7 +155,7 @@ static rrk_status check_ids(const enc_batch *batch, const enc_table *words, cons
         if (batch->ids[t] < 0 || (size_t)batch->ids[t] >= words->n_rows)
             return base_fail(err, RRK_E_INVALID, 0, "token id %d is outside the vocabulary of %zu", batch->ids[t],
                              words->n_rows);
-        if (batch->positions[t] >= positions->n_rows || batch->types[t] >= types->n_rows)
+        if ((positions && batch->positions[t] >= positions->n_rows) || (types && batch->types[t] >= types->n_rows))
             return base_fail(err, RRK_E_INVALID, 0, "position %u or token type %d is beyond what the model has",
                              batch->positions[t], batch->types[t]);
     }
@@ -200,16 +168,17 @@ static rrk_status embed(enc_session *session, enc_slot x, const enc_table *words
     const enc_batch *batch = &session->batch;
     RRK_TRY(check_ids(batch, words, positions, types, err));
     size_t d = words->d;
-    float *out = session->slots[x].data;
     for (size_t t = 0; t < batch->n_tokens; t++) {
-        const float *word = words->rows + (size_t)batch->ids[t] * d;
-        const float *position = positions->rows + batch->positions[t] * d;
-        const float *type = types->rows + batch->types[t] * d;
-        for (size_t i = 0; i < d; i++)
-            out[t * d + i] = word[i] + type[i] + position[i];
+        float *out = session->slots[x].data + t * d;
+        memcpy(out, words->rows + (size_t)batch->ids[t] * d, d * sizeof *out);
+        const float *type = types ? types->rows + batch->types[t] * d : NULL;
+        const float *position = positions ? positions->rows + batch->positions[t] * d : NULL;
+        for (size_t i = 0; type && i < d; i++)
+            out[i] += type[i];
+        for (size_t i = 0; position && i < d; i++)
+            out[i] += position[i];
     }
-    session->device->kernels->add_norm(out, NULL, NULL, norm->gain, norm->shift, norm->eps, batch->n_tokens, d);
-    return RRK_OK;
+    return norm ? cpu_apply_norm(session, norm, x, x, err) : RRK_OK;
 }
 
 static rrk_status project(enc_session *session, const enc_linear *w, enc_slot in, enc_slot out, rrk_error *err)
@@ -234,7 +203,7 @@ static rrk_status project_add_norm(enc_session *session, const enc_linear *w, co
     return RRK_OK;
 }
 
-static cpu_activation activation_of(enc_activation activation)
+cpu_activation cpu_activation_of(enc_activation activation)
 {
     switch (activation) {
     case ENC_GELU_ERF:
@@ -254,40 +223,45 @@ static rrk_status feed_forward(enc_session *session, const enc_linear *w1, enc_a
     for (size_t r = 0; r < session->batch.n_tokens; r += CPU_BLOCK_ROWS) {
         size_t n = RRK_MIN(session->batch.n_tokens - r, (size_t)CPU_BLOCK_ROWS);
         float *rows = session->slots[x].data + r * w1->n_in;
-        RRK_TRY(cpu_linear_run(worker, w1, rows, n, activation_of(activation), session->hidden, err));
+        RRK_TRY(cpu_linear_run(worker, w1, rows, n, cpu_activation_of(activation), session->hidden, err));
         RRK_TRY(cpu_linear_add_norm(worker, w2, norm, session->hidden, n, rows, err));
     }
     return RRK_OK;
 }
 
-static rrk_status reserve_attention(enc_session *session, size_t max_tokens, size_t d_head, rrk_error *err)
+rrk_status cpu_scratch_reserve(cpu_scratch *scratch, size_t n, rrk_error *err)
 {
-    size_t floats = cpu_attention_scratch(max_tokens, d_head);
-    if (floats <= session->attention_floats)
+    if (n <= scratch->n)
         return RRK_OK;
-    base_free_aligned(RRK_STEAL(session->attention_scratch));
-    session->attention_floats = 0;
-    RRK_TRY(alloc_floats(&session->attention_scratch, floats, 1, err));
-    session->attention_floats = floats;
+    base_free_aligned(RRK_STEAL(scratch->data));
+    scratch->n = 0;
+    RRK_TRY(cpu_alloc_floats(&scratch->data, n, 1, err));
+    scratch->n = n;
     return RRK_OK;
 }
 
-static rrk_status attention(enc_session *session, size_t n_heads, enc_slot qkv, enc_slot out, rrk_error *err)
+static rrk_status attention(enc_session *session, const enc_attention *options, enc_slot qkv, enc_slot out,
+                            rrk_error *err)
 {
     const enc_batch *batch = &session->batch;
     size_t d = session->slots[out].n_cols, longest = 0;
     for (size_t s = 0; s < batch->n_seqs; s++)
         longest = RRK_MAX(longest, (size_t)(batch->start[s + 1] - batch->start[s]));
-    RRK_TRY(reserve_attention(session, longest, d / n_heads, err));
+    RRK_TRY(cpu_scratch_reserve(&session->attention, cpu_attention_scratch(longest, d / options->n_heads), err));
+    const float *bias = NULL;
+    if (options->bias)
+        RRK_TRY(cpu_spread_bias(session, options->bias, longest, &bias, err));
     for (size_t s = 0; s < batch->n_seqs; s++) {
         cpu_attention a = {
             .qkv = session->slots[qkv].data + (size_t)batch->start[s] * 3 * d,
             .out = session->slots[out].data + (size_t)batch->start[s] * d,
             .n_tokens = batch->start[s + 1] - batch->start[s],
             .d = d,
-            .n_heads = n_heads,
-            .scale = 1 / sqrtf((float)(d / n_heads)),
-            .scratch = session->attention_scratch,
+            .n_heads = options->n_heads,
+            .scale = options->scale,
+            .bias = bias,
+            .bias_stride = cpu_bias_stride(session->bias_tokens),
+            .scratch = session->attention.data,
         };
         session->device->kernels->attention(&a);
     }
@@ -365,6 +339,20 @@ static void close_device(enc_device *device)
         base_free(cpu->norms);
         cpu->norms = next;
     }
+    while (cpu->biases) {
+        enc_bias *next = cpu->biases->next;
+        base_free_aligned(cpu->biases->by_distance);
+        base_free(cpu->biases);
+        cpu->biases = next;
+    }
+    while (cpu->crosses) {
+        enc_cross *next = cpu->crosses->next;
+        base_free_aligned(cpu->crosses->keys);
+        base_free_aligned(cpu->crosses->values);
+        base_free_aligned(cpu->crosses->value_bias);
+        base_free(cpu->crosses);
+        cpu->crosses = next;
+    }
     cpu_gemm_close(cpu->gemm);
     base_free(cpu);
 }
@@ -374,6 +362,8 @@ static const enc_ops CPU_OPS = {
     .table = add_table,
     .linear = add_linear,
     .norm = add_norm,
+    .bias = cpu_add_bias,
+    .cross = cpu_add_cross,
     .session = session_new,
     .session_free = session_free,
     .begin = begin,
@@ -382,6 +372,13 @@ static const enc_ops CPU_OPS = {
     .project_add_norm = project_add_norm,
     .feed_forward = feed_forward,
     .attention = attention,
+    .apply_norm = cpu_apply_norm,
+    .project_add = cpu_project_add,
+    .norm_feed_forward = cpu_norm_feed_forward,
+    .narrow = cpu_narrow,
+    .download_tokens = cpu_download_tokens,
+    .cross_attention = cpu_cross_attention,
+    .dot_keys = cpu_dot_keys,
     .pool = pool,
     .head = head,
     .download = download,

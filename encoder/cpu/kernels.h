@@ -18,10 +18,22 @@ typedef struct cpu_attention {
     size_t d;
     size_t n_heads;
     float scale;
+    /* Of distance 0 of head 0, or NULL: bias[h * bias_stride + key - query] is added to a score before it is scaled. It
+       may be read for keys that are not there, up to CPU_BIAS_PAD beyond the last. */
+    const float *bias;
+    size_t bias_stride;
     float *scratch; /* cpu_attention_scratch() floats, aligned to 64 bytes */
 } cpu_attention;
 
 size_t cpu_attention_scratch(size_t max_tokens, size_t d_head);
+enum { CPU_BIAS_PAD = 16 };
+
+/* n rows [d], stride floats apart. */
+typedef struct cpu_rows {
+    const float *data;
+    size_t stride;
+    size_t n;
+} cpu_rows;
 
 typedef enum cpu_activation { CPU_IDENTITY, CPU_RELU, CPU_GELU_ERF, CPU_GELU_TANH, CPU_TANH } cpu_activation;
 
@@ -55,6 +67,18 @@ struct cpu_kernels {
     void (*mean)(float *out, const float *x, size_t n_rows, size_t d);
     /* x [d] scaled to length 1; a zero vector stays. */
     void (*normalize)(float *x, size_t d);
+    /* out [n_rows, d] = x gain / sqrt(mean of x² + eps); out may be x */
+    void (*rms_norm)(float *out, const float *x, const float *gain, float eps, size_t n_rows, size_t d);
+    /* x [n_rows, n_cols] += delta + bias [n_cols] */
+    void (*add)(float *x, const float *delta, const float *bias, size_t n_rows, size_t n_cols);
+    /* x [n_rows, 2 * n_cols] becomes [n_rows, n_cols], its rows moved together: act(first half) * second half */
+    void (*gate)(float *x, size_t n_rows, size_t n_cols, cpu_activation activation);
+    /* out [a.n, b.n], rows out_stride apart: the dot products of a's rows with b's */
+    void (*dots)(float *out, size_t out_stride, cpu_rows a, cpu_rows b, size_t d);
+    /* out [weights.n, d], rows out_stride apart: row i is the sum of rows, each times its weight in row i of weights */
+    void (*combine)(float *out, size_t out_stride, cpu_rows weights, cpu_rows rows, size_t d);
+    /* x [n], at least one: softmax(scale x) */
+    void (*softmax)(float *x, float scale, size_t n);
     size_t panel_cols;
     void (*product)(const cpu_product *p); /* NULL: none that is faster than oneDNN's */
 };

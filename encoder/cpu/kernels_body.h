@@ -139,6 +139,7 @@ static void normalize(float *x, size_t d)
 }
 
 #include "encoder/cpu/attention_body.h"
+#include "encoder/cpu/step_body.h"
 #ifdef PRODUCT_ROWS
 #include "encoder/cpu/product_body.h"
 #endif
@@ -150,6 +151,12 @@ const cpu_kernels TABLE = {
     .attention = attention,
     .mean = mean,
     .normalize = normalize,
+    .rms_norm = rms_norm,
+    .add = add,
+    .gate = gate,
+    .dots = dots,
+    .combine = combine,
+    .softmax = softmax_row,
 #ifdef PRODUCT_ROWS
     .panel_cols = PANEL_COLS,
     .product = product,

@@ -96,6 +96,8 @@ static void attend(const cpu_attention *a, size_t head, size_t row)
         double s = 0;
         for (size_t i = 0; i < width; i++)
             s += (double)q[i] * (double)k[t * stride + i];
+        if (a->bias)
+            s += (double)a->bias[(ptrdiff_t)(head * a->bias_stride + t) - (ptrdiff_t)row];
         scores[t] = (float)(s * (double)a->scale);
         best = scores[t] > best ? scores[t] : best;
     }
@@ -139,6 +141,70 @@ static void normalize(float *x, size_t d)
         x[i] = (float)((double)x[i] / sqrt(sum));
 }
 
+static void rms_norm(float *out, const float *x, const float *gain, float eps, size_t n_rows, size_t d)
+{
+    for (size_t r = 0; r < n_rows; r++) {
+        double sum = 0;
+        for (size_t i = 0; i < d; i++)
+            sum += (double)x[r * d + i] * (double)x[r * d + i];
+        double scale = 1 / sqrt(sum / (double)d + (double)eps);
+        for (size_t i = 0; i < d; i++)
+            out[r * d + i] = (float)((double)x[r * d + i] * scale) * gain[i];
+    }
+}
+
+static void add(float *x, const float *delta, const float *b, size_t n_rows, size_t n_cols)
+{
+    for (size_t r = 0; r < n_rows; r++) {
+        for (size_t c = 0; c < n_cols; c++)
+            x[r * n_cols + c] += delta[r * n_cols + c] + b[c];
+    }
+}
+
+static void gate(float *x, size_t n_rows, size_t n_cols, cpu_activation activation)
+{
+    for (size_t r = 0; r < n_rows; r++) {
+        const float *from = x + r * 2 * n_cols;
+        for (size_t c = 0; c < n_cols; c++)
+            x[r * n_cols + c] = activate(from[c], activation) * from[n_cols + c];
+    }
+}
+
+static void dots(float *out, size_t out_stride, cpu_rows a, cpu_rows b, size_t d)
+{
+    for (size_t i = 0; i < a.n; i++) {
+        for (size_t j = 0; j < b.n; j++) {
+            double sum = 0;
+            for (size_t c = 0; c < d; c++)
+                sum += (double)a.data[i * a.stride + c] * (double)b.data[j * b.stride + c];
+            out[i * out_stride + j] = (float)sum;
+        }
+    }
+}
+
+static void combine(float *out, size_t out_stride, cpu_rows weights, cpu_rows rows, size_t d)
+{
+    for (size_t i = 0; i < weights.n; i++) {
+        for (size_t c = 0; c < d; c++) {
+            double sum = 0;
+            for (size_t r = 0; r < rows.n; r++)
+                sum += (double)weights.data[i * weights.stride + r] * (double)rows.data[r * rows.stride + c];
+            out[i * out_stride + c] = (float)sum;
+        }
+    }
+}
+
+static void softmax(float *x, float scale, size_t n)
+{
+    double best = -INFINITY, sum = 0;
+    for (size_t i = 0; i < n; i++)
+        best = (double)x[i] > best ? (double)x[i] : best;
+    for (size_t i = 0; i < n; i++)
+        sum += exp(((double)x[i] - best) * (double)scale);
+    for (size_t i = 0; i < n; i++)
+        x[i] = (float)(exp(((double)x[i] - best) * (double)scale) / sum);
+}
+
 const cpu_kernels cpu_kernels_plain = {
     .isa = "plain",
     .bias = bias,
@@ -146,6 +212,12 @@ const cpu_kernels cpu_kernels_plain = {
     .attention = attention,
     .mean = mean,
     .normalize = normalize,
+    .rms_norm = rms_norm,
+    .add = add,
+    .gate = gate,
+    .dots = dots,
+    .combine = combine,
+    .softmax = softmax,
     .panel_cols = 1, /* W as it is */
     .product = product,
 };

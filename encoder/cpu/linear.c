@@ -82,3 +82,17 @@ rrk_status cpu_linear_add_norm(const cpu_worker *worker, const enc_linear *w, co
     k->add_norm(x, worker->delta, w->bias, norm->gain, norm->shift, norm->eps, n_rows, w->n_out);
     return RRK_OK;
 }
+
+rrk_status cpu_linear_add(const cpu_worker *worker, const enc_linear *w, const float *in, size_t n_rows, float *x,
+                          rrk_error *err)
+{
+    if (w->panels) {
+        cpu_product p = product_of(w, in, n_rows, x);
+        p.add = true;
+        worker->kernels->product(&p);
+        return RRK_OK;
+    }
+    RRK_TRY(cpu_gemm_run(worker->lane, w->weight, in, n_rows, worker->delta, err));
+    worker->kernels->add(x, worker->delta, w->bias, n_rows, w->n_out);
+    return RRK_OK;
+}

@@ -24,7 +24,7 @@ struct enc_linear {
 struct enc_norm {
     struct enc_norm *next;
     float *gain;  /* [d]; owned */
-    float *shift; /* [d]; owned */
+    float *shift; /* [d]; owned; NULL: RMS norm */
     float eps;
     size_t d;
 };
@@ -50,5 +50,8 @@ rrk_status cpu_linear_run(const cpu_worker *worker, const enc_linear *w, const f
 /* x = norm(x + in Wᵀ + b), on the same terms. */
 rrk_status cpu_linear_add_norm(const cpu_worker *worker, const enc_linear *w, const enc_norm *norm, const float *in,
                                size_t n_rows, float *x, rrk_error *err);
+/* x += in Wᵀ + b, on the same terms. */
+rrk_status cpu_linear_add(const cpu_worker *worker, const enc_linear *w, const float *in, size_t n_rows, float *x,
+                          rrk_error *err);
 
 #endif

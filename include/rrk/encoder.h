@@ -23,6 +23,7 @@ typedef struct rrk_encoder rrk_encoder;
 #define RRK_ENCODER_DEFAULT_BATCH_TOKENS 512
 #define RRK_ENCODER_MAX_BATCH_TOKENS (1u << 20)
 #define RRK_ENCODER_MAX_THREADS 256
+#define RRK_ENCODER_DEFAULT_VIEWS 4
 
 typedef struct rrk_encoder_options {
     size_t size;   /* sizeof(rrk_encoder_options) */
@@ -31,6 +32,8 @@ typedef struct rrk_encoder_options {
         batch_tokens;   /* tokens that a thread takes at a time at most, or one row if that is longer; 0: the default */
     size_t max_tokens;  /* cap a row at this many tokens, special ones included; 0: what the model was made for */
     const char *device; /* "cpu" (also NULL) */
+    size_t n_views;     /* makes a T5 model an MVP model with so many views, for checkpoints that do not say it (those of
+                           the paper have RRK_ENCODER_DEFAULT_VIEWS); 0: what the model says */
 } rrk_encoder_options;
 
 static inline void rrk_encoder_options_init(rrk_encoder_options *options)
@@ -49,7 +52,9 @@ RRK_API void rrk_encoder_close(rrk_encoder *encoder); /* NULL is fine */
 
 typedef enum rrk_encoder_head {
     RRK_HEAD_EMBEDDING = 0, /* one vector a text: strategy "embedding", dense retrieval */
-    RRK_HEAD_CROSS = 1      /* one score a pair: strategy "cross" */
+    RRK_HEAD_CROSS = 1,     /* one score a pair: strategy "cross" */
+    RRK_HEAD_VIEWS = 2,     /* several vectors a pair, scored list by list: strategy "mvp" */
+    RRK_HEAD_SEQ2SEQ = 3    /* a decoder's first step a pair: strategies "monot5" and "rankt5" */
 } rrk_encoder_head;
 
 typedef struct rrk_encoder_info {

@@ -2,8 +2,8 @@
  * Whole models: tiny random ones against PyTorch's golden outputs, and what holds whatever the weights are: packing
  * changes nothing, threads agree, bad rows and bad folders are refused by name.
  */
-#include "encoder/bert.h"
 #include "encoder/cpu/kernels.h"
+#include "encoder/model.h"
 #include "tiny_model.h"
 #include <rrk/runtime.h>
 
@@ -90,7 +90,7 @@ static void run_with(const cpu_kernels *table, const char *dir, const enc_row *r
     enc_config config;
     enc_weights *weights;
     enc_device *device;
-    enc_bert *bert;
+    enc_model *bert;
     enc_session *session;
     rrk_error err = {0};
     uint32_t positions[TINY_MAX_ROW], start[2] = {0, row->n_ids};
@@ -102,13 +102,13 @@ static void run_with(const cpu_kernels *table, const char *dir, const enc_row *r
     cr_assert_eq(enc_config_read(&config, dir, &err), RRK_OK, "%s", err.message);
     cr_assert_eq(enc_weights_open(&weights, dir, &err), RRK_OK, "%s", err.message);
     cr_assert_eq(enc_cpu_open(&device, table, &err), RRK_OK, "%s", err.message);
-    cr_assert_eq(enc_bert_load(&bert, device, &config, weights, &err), RRK_OK, "%s", err.message);
-    enc_shape slots = enc_bert_shape(&config);
+    cr_assert_eq(enc_bert_model.load(&bert, device, &config, weights, &err), RRK_OK, "%s", err.message);
+    enc_shape slots = enc_bert_model.shape(&config);
     cr_assert_eq(device->ops->session(device, &slots, &session, &err), RRK_OK, "%s", err.message);
     enc_batch batch = {row->ids, positions, types, start, 1, row->n_ids};
-    cr_assert_eq(enc_bert_run(bert, session, &batch, &(enc_stop){never, NULL}, out, &err), RRK_OK, "%s", err.message);
+    cr_assert_eq(enc_bert_model.run(bert, session, &batch, &(enc_stop){never, NULL}, out, &err), RRK_OK, "%s", err.message);
     device->ops->session_free(session);
-    enc_bert_free(bert);
+    enc_bert_model.free(bert);
     device->ops->close(device);
     enc_weights_close(weights);
     enc_config_free(&config);

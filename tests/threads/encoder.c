@@ -83,7 +83,8 @@ static rrk_status fake_project(enc_session *session, const enc_linear *w, enc_sl
     return add_one(session);
 }
 
-static rrk_status fake_attention(enc_session *session, size_t n_heads, enc_slot qkv, enc_slot out, rrk_error *err)
+static rrk_status fake_attention(enc_session *session, const enc_attention *options, enc_slot qkv, enc_slot out,
+                                 rrk_error *err)
 {
     return add_one(session);
 }
@@ -253,7 +254,7 @@ static rrk_status make(rrk_encoder *encoder, enc_device *device, rrk_error *err)
         .max_tokens = MAX_TOKENS,
         .batch_tokens = BATCH_TOKENS,
     };
-    RRK_TRY(enc_bert_load(&encoder->bert, device, &encoder->config, NULL, err));
+    RRK_TRY(enc_bert_model.load(&encoder->model, device, &encoder->config, NULL, err));
     return enc_workers_new(encoder, N_THREADS, err);
 }
 
@@ -275,7 +276,7 @@ int main(void)
         n_wrong += callers[i].n_wrong;
     }
     enc_workers_free(&encoder);
-    enc_bert_free(encoder.bert);
+    enc_bert_model.free(encoder.model);
     printf("%d of %d calls went wrong\n", n_wrong, N_CALLERS * N_ROUNDS);
     return n_wrong != 0;
 }

@@ -62,30 +62,32 @@ static inline __attribute__((always_inline)) void score_block(const head *h, con
                                                               const int n_vectors)
 {
     vf acc[QUERY_ROWS][KEY_VECTORS];
-#pragma GCC unroll 16
-    for (int r = 0; r < QUERY_ROWS; r++)
-#pragma GCC unroll 16
+    UNROLL
+    for (int r = 0; r < QUERY_ROWS; r++) {
+        UNROLL
         for (int c = 0; c < n_vectors; c++)
             acc[r][c] = all(0);
+    }
     for (size_t i = 0; i < h->d_head; i++) {
         const float *kt = h->kt + i * h->n_keys + key;
         vf k[KEY_VECTORS];
-#pragma GCC unroll 16
+        UNROLL
         for (int c = 0; c < n_vectors; c++)
             k[c] = load(kt + c * LANES);
-#pragma GCC unroll 16
+        UNROLL
         for (int r = 0; r < QUERY_ROWS; r++) {
             vf x = all(q->row[r][i]);
-#pragma GCC unroll 16
+            UNROLL
             for (int c = 0; c < n_vectors; c++)
                 acc[r][c] += x * k[c];
         }
     }
-#pragma GCC unroll 16
-    for (int r = 0; r < QUERY_ROWS; r++)
-#pragma GCC unroll 16
+    UNROLL
+    for (int r = 0; r < QUERY_ROWS; r++) {
+        UNROLL
         for (int c = 0; c < n_vectors; c++)
             store(h->scores + (size_t)r * h->n_keys + key + (size_t)c * LANES, acc[r][c]);
+    }
 }
 
 static void score(const head *h, const queries *q)
@@ -155,19 +157,19 @@ static void softmax(const head *h, float factors[QUERY_ROWS])
 static inline __attribute__((always_inline)) void weigh_block(const head *h, size_t i, const int n_vectors,
                                                               vf acc[QUERY_ROWS][2])
 {
-#pragma GCC unroll 16
+    UNROLL
     for (int r = 0; r < QUERY_ROWS; r++)
         acc[r][0] = acc[r][1] = all(0);
     for (size_t t = 0; t < h->n_tokens; t++) {
         const float *value = h->v + t * h->width + i;
         vf v[2];
-#pragma GCC unroll 2
+        UNROLL
         for (int c = 0; c < n_vectors; c++)
             v[c] = load(value + c * LANES);
-#pragma GCC unroll 16
+        UNROLL
         for (int r = 0; r < QUERY_ROWS; r++) {
             vf weight = all(h->scores[(size_t)r * h->n_keys + t]);
-#pragma GCC unroll 2
+            UNROLL
             for (int c = 0; c < n_vectors; c++)
                 acc[r][c] += weight * v[c];
         }

@@ -25,34 +25,36 @@ static inline __attribute__((always_inline)) void multiply_tile(const cpu_produc
     float *y = p->y + row * p->n_out + col;
     const float *next = next_panel(p, row, col);
     vf acc[PRODUCT_ROWS][PRODUCT_VECTORS];
-#pragma GCC unroll 16
-    for (int r = 0; r < n_rows; r++)
-#pragma GCC unroll 16
+    UNROLL
+    for (int r = 0; r < n_rows; r++) {
+        UNROLL
         for (int v = 0; v < PRODUCT_VECTORS; v++) {
             acc[r][v] = load(p->bias + col + v * LANES);
             if (p->add)
                 acc[r][v] += load(y + (size_t)r * p->n_out + v * LANES);
         }
-#pragma GCC unroll 2
+    }
+    UNROLL_TWICE
     for (size_t i = 0; i < p->n_in; i++) {
         vf b[PRODUCT_VECTORS];
         __builtin_prefetch(next + i * PREFETCH_COLS, 0, 2);
-#pragma GCC unroll 16
+        UNROLL
         for (int v = 0; v < PRODUCT_VECTORS; v++)
             b[v] = load(w + i * PANEL_COLS + v * LANES);
-#pragma GCC unroll 16
+        UNROLL
         for (int r = 0; r < n_rows; r++) {
             vf a = all(x[(size_t)r * p->n_in + i]);
-#pragma GCC unroll 16
+            UNROLL
             for (int v = 0; v < PRODUCT_VECTORS; v++)
                 acc[r][v] += a * b[v];
         }
     }
-#pragma GCC unroll 16
-    for (int r = 0; r < n_rows; r++)
-#pragma GCC unroll 16
+    UNROLL
+    for (int r = 0; r < n_rows; r++) {
+        UNROLL
         for (int v = 0; v < PRODUCT_VECTORS; v++)
             store(y + (size_t)r * p->n_out + v * LANES, acc[r][v]);
+    }
 }
 
 /* A number of rows that the compiler knows, so that the tile fits registers. */

@@ -10,6 +10,15 @@
 #include <immintrin.h>
 #endif
 
+/* Loops whose counts the compiler knows and whose arrays are meant to be registers. */
+#ifdef __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#define UNROLL_TWICE _Pragma("clang loop unroll_count(2)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#define UNROLL_TWICE _Pragma("GCC unroll 2")
+#endif
+
 typedef float vf __attribute__((vector_size(LANES * 4)));
 typedef int32_t vi __attribute__((vector_size(LANES * 4)));
 
@@ -98,14 +107,14 @@ static inline vf zip_high(vf a, vf b)
 static inline void transpose(vf rows[LANES])
 {
     vf next[LANES];
-#pragma GCC unroll 4
+    UNROLL
     for (int width = 1; width < LANES; width *= 2) {
-#pragma GCC unroll 8
+        UNROLL
         for (int i = 0; i < LANES / 2; i++) {
             next[2 * i] = zip_low(rows[i], rows[i + LANES / 2]);
             next[2 * i + 1] = zip_high(rows[i], rows[i + LANES / 2]);
         }
-#pragma GCC unroll 16
+        UNROLL
         for (int i = 0; i < LANES; i++)
             rows[i] = next[i];
     }
@@ -117,7 +126,7 @@ static inline float sum_of(vf v)
 #if LANES == 16
     return _mm512_reduce_add_ps((__m512)v);
 #else
-#pragma GCC unroll 4
+    UNROLL
     for (int width = 1; width < LANES; width *= 2)
         v = zip_low(v, v) + zip_high(v, v);
     return v[0];
@@ -129,7 +138,7 @@ static inline float max_of(vf v)
 #if LANES == 16
     return _mm512_reduce_max_ps((__m512)v);
 #else
-#pragma GCC unroll 4
+    UNROLL
     for (int width = 1; width < LANES; width *= 2)
         v = larger(zip_low(v, v), zip_high(v, v));
     return v[0];

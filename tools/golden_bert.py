@@ -93,4 +93,5 @@ def main():
             print(name, r, " ".join(f"{v:.9f}" for v in values.tolist()))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,9 +1,6 @@
 /* Tiny models: see tiny_model.h. What is here in C is in tools/golden_bert.py in numpy, line for line. */
 #include "tiny_model.h"
-#include "base/buf.h"
 #include "base/rng.h"
-
-#include <math.h>
 
 const tiny_shape TINY_SHAPES[TINY_N_SHAPES] = {
     {"embedding", 3, 64, 4, 128, "gelu", false},
@@ -13,68 +10,25 @@ const tiny_shape TINY_SHAPES[TINY_N_SHAPES] = {
 
 static const uint32_t LENGTHS[TINY_N_ROWS] = {3, 7, 16, 17, 31, 33, 64, 65, 100, 127, 128, 9};
 
-/* A tensor on its way into the file. */
-typedef struct writer {
-    base_buf header;
-    base_buf data;
-    uint64_t n_tensors;
-    const char *break_tensor;
-} writer;
-
-typedef enum fill { MATRIX, GAIN, SHIFT, TABLE, CLASSIFIER } fill;
-
-static float value_of(fill kind, uint64_t tensor, uint64_t i, uint32_t n_in)
-{
-    double u = (2 * base_rng_uniform_at(1000 + tensor, i) - 1) * sqrt(3.0);
-    switch (kind) {
-    case MATRIX:
-        return (float)(u / sqrt(n_in));
-    case CLASSIFIER:
-        return (float)(3 * u / sqrt(n_in));
-    case GAIN:
-        return (float)(1 + 0.1 * u);
-    case SHIFT:
-        return (float)(0.1 * u);
-    case TABLE:
-        return (float)u;
-    }
-    return 0;
-}
-
-static void add(writer *w, const char *name, fill kind, uint32_t n_out, uint32_t n_in)
-{
-    uint64_t tensor = w->n_tensors++, n_values = (uint64_t)n_out * (n_in ? n_in : 1);
-    uint32_t n_rows = n_out - (w->break_tensor && strcmp(name, w->break_tensor) == 0);
-    size_t start = w->data.len;
-    for (uint64_t i = 0; i < n_values / n_out * n_rows; i++) {
-        float v = value_of(kind, tensor, i, n_in);
-        cr_assert_eq(base_buf_append(&w->data, &v, sizeof v, NULL), RRK_OK);
-    }
-    base_buf_printf(&w->header, NULL, "%s\"%s\":{\"dtype\":\"F32\",\"shape\":[%u", tensor ? "," : "{", name, n_rows);
-    if (n_in)
-        base_buf_printf(&w->header, NULL, ",%u", n_in);
-    base_buf_printf(&w->header, NULL, "],\"data_offsets\":[%zu,%zu]}", start, w->data.len);
-}
-
-static void add_linear(writer *w, const char *prefix, const char *name, uint32_t n_out, uint32_t n_in)
+static void add_linear(tiny_writer *w, const char *prefix, const char *name, uint32_t n_out, uint32_t n_in)
 {
     char full[128];
     snprintf(full, sizeof full, "%s%s.weight", prefix, name);
-    add(w, full, strcmp(name, "classifier") == 0 ? CLASSIFIER : MATRIX, n_out, n_in);
+    tiny_add(w, full, strcmp(name, "classifier") == 0 ? TINY_HEAD : TINY_MATRIX, n_out, n_in);
     snprintf(full, sizeof full, "%s%s.bias", prefix, name);
-    add(w, full, SHIFT, n_out, 0);
+    tiny_add(w, full, TINY_SHIFT, n_out, 0);
 }
 
-static void add_norm(writer *w, const char *prefix, const char *name, uint32_t d)
+static void add_norm(tiny_writer *w, const char *prefix, const char *name, uint32_t d)
 {
     char full[128];
     snprintf(full, sizeof full, "%s%s.weight", prefix, name);
-    add(w, full, GAIN, d, 0);
+    tiny_add(w, full, TINY_GAIN, d, 0);
     snprintf(full, sizeof full, "%s%s.bias", prefix, name);
-    add(w, full, SHIFT, d, 0);
+    tiny_add(w, full, TINY_SHIFT, d, 0);
 }
 
-static void add_layer(writer *w, const tiny_shape *s, const char *prefix, uint32_t i)
+static void add_layer(tiny_writer *w, const tiny_shape *s, const char *prefix, uint32_t i)
 {
     char layer[96];
     snprintf(layer, sizeof layer, "%sencoder.layer.%u.", prefix, i);
@@ -88,7 +42,7 @@ static void add_layer(writer *w, const tiny_shape *s, const char *prefix, uint32
     add_norm(w, layer, "output.LayerNorm", s->d_model);
 }
 
-static void add_model(writer *w, const tiny_shape *s)
+static void add_model(tiny_writer *w, const tiny_shape *s)
 {
     const char *prefix = s->cross ? "bert." : "";
     char name[96];
@@ -98,7 +52,7 @@ static void add_model(writer *w, const tiny_shape *s)
     } TABLES[] = {{"word", TINY_VOCAB}, {"position", TINY_POSITIONS}, {"token_type", 2}};
     for (size_t i = 0; i < RRK_COUNT(TABLES); i++) {
         snprintf(name, sizeof name, "%sembeddings.%s_embeddings.weight", prefix, TABLES[i].name);
-        add(w, name, TABLE, TABLES[i].n_rows, s->d_model);
+        tiny_add(w, name, TINY_TABLE, TABLES[i].n_rows, s->d_model);
     }
     add_norm(w, prefix, "embeddings.LayerNorm", s->d_model);
     for (uint32_t i = 0; i < s->n_layers; i++)
@@ -121,32 +75,13 @@ static void write_config(folder *f, const tiny_shape *s)
     folder_text(f, "config.json", json);
 }
 
-static void write_vocab(folder *f)
-{
-    base_buf vocab = {.max = 1 << 20};
-    base_buf_append_string(&vocab, "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n", NULL);
-    for (int i = 5; i < TINY_VOCAB; i++)
-        base_buf_printf(&vocab, NULL, "word%d\n", i);
-    folder_put(f, "vocab.txt", vocab.data, vocab.len);
-    base_buf_free(&vocab);
-}
-
 void tiny_write(folder *f, const tiny_shape *shape, const char *break_tensor)
 {
-    writer w = {.header.max = 1 << 20, .data.max = 1 << 26, .break_tensor = break_tensor};
+    tiny_writer w = tiny_writer_new(1000, break_tensor);
     add_model(&w, shape);
-    base_buf_append_char(&w.header, '}', NULL);
-    base_buf file = {.max = 1 << 27};
-    uint64_t n_header = w.header.len;
-    base_buf_append(&file, &n_header, sizeof n_header, NULL);
-    base_buf_append(&file, w.header.data, w.header.len, NULL);
-    base_buf_append(&file, w.data.data, w.data.len, NULL);
-    folder_put(f, "model.safetensors", file.data, file.len);
-    base_buf_free(&file);
-    base_buf_free(&w.header);
-    base_buf_free(&w.data);
+    tiny_writer_put(&w, f);
     write_config(f, shape);
-    write_vocab(f);
+    tiny_write_vocab(f);
 }
 
 void tiny_rows(const tiny_shape *shape, int32_t ids[TINY_N_ROWS][TINY_MAX_ROW], enc_row rows[TINY_N_ROWS])

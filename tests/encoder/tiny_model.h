@@ -7,6 +7,7 @@
 
 #include "encoder/encoder.h"
 #include "folder.h"
+#include "tiny_writer.h"
 
 typedef struct tiny_shape {
     const char *name;
@@ -15,7 +16,7 @@ typedef struct tiny_shape {
     bool cross;
 } tiny_shape;
 
-enum { TINY_N_SHAPES = 3, TINY_VOCAB = 1000, TINY_POSITIONS = 160, TINY_N_ROWS = 12, TINY_MAX_ROW = 128 };
+enum { TINY_N_SHAPES = 3, TINY_POSITIONS = 160, TINY_N_ROWS = 12, TINY_MAX_ROW = 128 };
 extern const tiny_shape TINY_SHAPES[TINY_N_SHAPES];
 
 /* Writes the model into the folder. break_tensor (NULL: none) is written with one row too few. */

@@ -1,0 +1,34 @@
+/*
+ * A safetensors file of random tensors: number i of tensor t is the counter-based generator's at (first seed + t, i),
+ * scaled by what the tensor is for, so that layers' outputs have a variance near 1. tools/golden_*.py do the same in numpy.
+ */
+#ifndef RRK_TESTS_ENCODER_TINY_WRITER_H
+#define RRK_TESTS_ENCODER_TINY_WRITER_H
+
+#include "base/buf.h"
+#include "folder.h"
+
+enum { TINY_VOCAB = 1000 };
+
+typedef struct tiny_writer {
+    base_buf header;
+    base_buf data;
+    uint64_t seed;
+    uint64_t n_tensors;
+    const char *break_tensor; /* written with one row too few; NULL: none */
+} tiny_writer;
+
+typedef enum tiny_fill { TINY_MATRIX, TINY_QUERY, TINY_HEAD, TINY_GAIN, TINY_SHIFT, TINY_TABLE } tiny_fill;
+
+tiny_writer tiny_writer_new(uint64_t seed, const char *break_tensor);
+
+/* [n_out, n_in], or [n_out] when n_in is 0. */
+void tiny_add(tiny_writer *w, const char *name, tiny_fill kind, uint32_t n_out, uint32_t n_in);
+
+/* Puts model.safetensors into the folder and frees the writer. */
+void tiny_writer_put(tiny_writer *w, folder *f);
+
+/* vocab.txt: special tokens, then "word5", "word6", ... by their ids. */
+void tiny_write_vocab(folder *f);
+
+#endif

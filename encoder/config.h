@@ -6,8 +6,7 @@
 #ifndef RRK_ENCODER_CONFIG_H
 #define RRK_ENCODER_CONFIG_H
 
-#include "base/error.h"
-#include <rrk/encoder.h>
+#include "encoder/encoder.h"
 
 #define ENC_MAX_CONFIG_BYTES ((size_t)4 << 20) /* of each of these files */
 #define ENC_MAX_LAYERS 256
@@ -29,9 +28,6 @@ typedef enum enc_activation { ENC_GELU_ERF, ENC_GELU_TANH, ENC_RELU } enc_activa
 typedef enum enc_pooling { ENC_POOL_MEAN, ENC_POOL_CLS } enc_pooling;
 
 typedef enum enc_family { ENC_FAMILY_BERT, ENC_FAMILY_T5 } enc_family;
-
-/* The tokens whose logits a decoder step gives (RRK_HEAD_SEQ2SEQ). */
-typedef enum enc_answer { ENC_ANSWER_TRUE, ENC_ANSWER_FALSE, ENC_ANSWER_SCORE, ENC_N_ANSWERS } enc_answer;
 
 typedef struct enc_t5_config {
     uint32_t d_head; /* n_heads * d_head need not be d_model */

@@ -55,6 +55,43 @@ static rrk_status make_name(rrk_encoder *encoder, const char *model_dir, rrk_err
     return RRK_OK;
 }
 
+static rrk_status find_views(rrk_encoder *encoder, rrk_error *err)
+{
+    const enc_config *c = &encoder->config;
+    for (uint32_t i = 0; i < c->n_views; i++) {
+        char name[32];
+        if (c->family == ENC_FAMILY_T5)
+            snprintf(name, sizeof name, "<extra_id_%u>", i);
+        else
+            snprintf(name, sizeof name, "[unused%u]", i + 1);
+        encoder->view_ids[i] = enc_special_id(encoder, name);
+        if (encoder->view_ids[i] < 0)
+            return base_fail(err, RRK_E_INVALID, 0, "%u views are more than the vocabulary has tokens for: no '%s'",
+                             c->n_views, name);
+    }
+    return RRK_OK;
+}
+
+/* The id of a word that is one token, or -1. */
+static rrk_status find_word(const rrk_encoder *encoder, const char *word, int32_t *out, rrk_error *err)
+{
+    enc_ids ids RRK_AUTO(enc_ids_free) = {0};
+    RRK_TRY(enc_tokenize(encoder, rrk_text_of(word), 2, &ids, NULL, err));
+    *out = ids.len == 1 && ids.ids[0] != enc_special_ids(encoder)->unk ? ids.ids[0] : -1;
+    return RRK_OK;
+}
+
+static rrk_status find_answers(rrk_encoder *encoder, rrk_error *err)
+{
+    int32_t *ids = encoder->config.t5.answer_ids;
+    if (encoder->config.head != RRK_HEAD_SEQ2SEQ)
+        return RRK_OK;
+    RRK_TRY(find_word(encoder, "true", &ids[ENC_ANSWER_TRUE], err));
+    RRK_TRY(find_word(encoder, "false", &ids[ENC_ANSWER_FALSE], err));
+    ids[ENC_ANSWER_SCORE] = enc_special_id(encoder, "<extra_id_10>");
+    return RRK_OK;
+}
+
 static rrk_status load(rrk_encoder *encoder, const char *model_dir, const rrk_encoder_options *options, rrk_error *err)
 {
     RRK_TRY(enc_config_read(&encoder->config, model_dir, err));
@@ -64,6 +101,8 @@ static rrk_status load(rrk_encoder *encoder, const char *model_dir, const rrk_en
     if (enc_tokenizer_n_vocab(encoder->tokenizer) > encoder->config.n_vocab)
         return base_fail(err, RRK_E_FORMAT, 0, "the tokenizer has %zu tokens, the model only %u: '%s'",
                          enc_tokenizer_n_vocab(encoder->tokenizer), encoder->config.n_vocab, model_dir);
+    RRK_TRY(find_views(encoder, err));
+    RRK_TRY(find_answers(encoder, err));
     RRK_TRY(enc_weights_open(&encoder->weights, model_dir, err));
     RRK_TRY(make_name(encoder, model_dir, err));
     RRK_TRY(enc_cpu_open(&encoder->device, NULL, err));
@@ -151,6 +190,31 @@ rrk_status enc_tokenize(const rrk_encoder *encoder, rrk_text text, size_t max_id
                         rrk_error *err)
 {
     return enc_tokenizer_encode(encoder->tokenizer, text, max_ids, out, n_total, err);
+}
+
+/* By where the stock vocabularies have them: T5's sentinels are its last entries, backwards; BERT's spare ones its first. */
+int32_t enc_special_id(const rrk_encoder *encoder, const char *name)
+{
+    unsigned number;
+    size_t n_vocab = enc_tokenizer_n_vocab(encoder->tokenizer);
+    if (sscanf(name, "<extra_id_%u>", &number) == 1)
+        return number < n_vocab ? (int32_t)(n_vocab - 1 - number) : -1;
+    return sscanf(name, "[unused%u]", &number) == 1 && number < n_vocab ? (int32_t)number : -1;
+}
+
+const int32_t *enc_view_ids(const rrk_encoder *encoder)
+{
+    return encoder->view_ids;
+}
+
+size_t enc_n_views(const rrk_encoder *encoder)
+{
+    return encoder->config.n_views;
+}
+
+bool enc_has_answer(const rrk_encoder *encoder, enc_answer answer)
+{
+    return encoder->config.head == RRK_HEAD_SEQ2SEQ && encoder->config.t5.answer_ids[answer] >= 0;
 }
 
 const enc_specials *enc_special_ids(const rrk_encoder *encoder)

@@ -36,12 +36,31 @@ typedef struct enc_specials {
 
 const enc_specials *enc_special_ids(const rrk_encoder *encoder);
 
+/* The id of a special piece by its name ("<extra_id_0>", "[unused1]"), -1 when the model has no such special piece. */
+int32_t enc_special_id(const rrk_encoder *encoder, const char *name);
+
+/* The tokens that a row of a model with views begins with, behind [CLS] if it has that: [enc_n_views()]. */
+const int32_t *enc_view_ids(const rrk_encoder *encoder);
+size_t enc_n_views(const rrk_encoder *encoder); /* 0: a model without */
+
+/* The tokens whose logits a decoder's first step gives (RRK_HEAD_SEQ2SEQ), in the order of a row's results. */
+typedef enum enc_answer {
+    ENC_ANSWER_TRUE,  /* "true" */
+    ENC_ANSWER_FALSE, /* "false" */
+    ENC_ANSWER_SCORE, /* "<extra_id_10>" */
+    ENC_N_ANSWERS
+} enc_answer;
+
+/* Whether the vocabulary has that token; otherwise its logit means nothing. */
+bool enc_has_answer(const rrk_encoder *encoder, enc_answer answer);
+
 /* The text that the model wants before a query or a passage ("query: "), "" when none. Owned by the encoder. */
 rrk_text enc_prompt(const rrk_encoder *encoder, rrk_embed_kind kind);
 
 rrk_encoder_head enc_head(const rrk_encoder *encoder);
 size_t enc_max_tokens(const rrk_encoder *encoder); /* a row's cap, specials included */
-size_t enc_output_dim(const rrk_encoder *encoder); /* floats a row: d_model for embeddings, 1 for a cross-encoder */
+/* Floats a row: d_model for embeddings, 1 for a cross-encoder, n_views * d_model with views, ENC_N_ANSWERS. */
+size_t enc_output_dim(const rrk_encoder *encoder);
 
 /* One row: ids with specials in place. Borrowed for the duration of the call. */
 typedef struct enc_row {
@@ -56,6 +75,14 @@ typedef struct enc_row {
  */
 rrk_status enc_run(rrk_encoder *encoder, const enc_row *rows, size_t n_rows, float *out, const base_deadline *deadline,
                    rrk_error *err);
+
+/*
+ * One list of a model with views: vectors [n, n_views, d_model] are the results of its n rows, at least one. Each view
+ * gets an anchor, a function of all of its vectors in the list, and a row's score for a view is their dot product:
+ * scores [n, n_views]. Thread-safe; the deadline is looked at between layers.
+ */
+rrk_status enc_anchors(rrk_encoder *encoder, const float *vectors, size_t n, float *scores,
+                       const base_deadline *deadline, rrk_error *err);
 
 /* RRK_E_INVALID when the encoder crossed a fork. */
 rrk_status enc_check_owner(const rrk_encoder *encoder, rrk_error *err);

@@ -108,6 +108,20 @@ static bool stop_asked(void *ctx)
     return atomic_load_explicit(&((run *)ctx)->stop, memory_order_relaxed);
 }
 
+/* One that gave up because it was asked to leaves no error of its own: the cause is recorded already. */
+static void record(run *r, rrk_status status, const rrk_error *error)
+{
+    if (status == RRK_OK || error->status == RRK_OK)
+        return;
+    pthread_mutex_lock(&r->lock);
+    if (r->status == RRK_OK) {
+        r->status = status;
+        r->error = *error;
+    }
+    pthread_mutex_unlock(&r->lock);
+    atomic_store(&r->stop, true);
+}
+
 /* Cancel callbacks are promised to run on the calling thread. */
 static bool stop_asked_by_caller(void *ctx)
 {
@@ -116,13 +130,7 @@ static bool stop_asked_by_caller(void *ctx)
     rrk_status status = stop_asked(r) ? RRK_OK : base_deadline_check(r->deadline, &error);
     if (status == RRK_OK)
         return stop_asked(r);
-    pthread_mutex_lock(&r->lock);
-    if (r->status == RRK_OK) {
-        r->status = status;
-        r->error = error;
-    }
-    pthread_mutex_unlock(&r->lock);
-    atomic_store(&r->stop, true);
+    record(r, status, &error);
     return true;
 }
 
@@ -147,16 +155,7 @@ static void run_task(void *ctx, size_t batch, int worker)
         return;
     rrk_error error = {0};
     rrk_status status = run_batch(r, batch, &r->encoder->workers[worker], &stop, &error);
-    /* A batch that gave up because it was asked to leaves no error of its own: the cause is recorded already. */
-    if (status == RRK_OK || error.status == RRK_OK)
-        return;
-    pthread_mutex_lock(&r->lock);
-    if (r->status == RRK_OK) {
-        r->status = status;
-        r->error = error;
-    }
-    pthread_mutex_unlock(&r->lock);
-    atomic_store(&r->stop, true);
+    record(r, status, &error);
 }
 
 static rrk_status check_rows(const rrk_encoder *encoder, const enc_row *rows, size_t n_rows, rrk_error *err)
@@ -191,5 +190,45 @@ rrk_status enc_run(rrk_encoder *encoder, const enc_row *rows, size_t n_rows, flo
     pthread_mutex_destroy(&r.lock);
     if (r.status != RRK_OK)
         return base_fail(err, r.status, r.error.detail, "%s", r.error.message);
+    return RRK_OK;
+}
+
+/* A list's anchors are one batch, so one worker makes them: the calling thread. */
+typedef struct anchors_run {
+    run run;
+    const float *vectors;
+    size_t n;
+    float *scores;
+} anchors_run;
+
+static void anchors_task(void *ctx, size_t task, int worker)
+{
+    anchors_run *a = ctx;
+    const rrk_encoder *encoder = a->run.encoder;
+    enc_stop stop = {worker == 0 ? stop_asked_by_caller : stop_asked, &a->run};
+    rrk_error error = {0};
+    rrk_status status = encoder->model->kind->anchors(encoder->model, encoder->workers[worker].session, a->vectors,
+                                                      a->n, &stop, a->scores, &error);
+    record(&a->run, status, &error);
+}
+
+rrk_status enc_anchors(rrk_encoder *encoder, const float *vectors, size_t n, float *scores,
+                       const base_deadline *deadline, rrk_error *err)
+{
+    RRK_TRY(enc_check_owner(encoder, err));
+    RRK_TRY(base_deadline_check(deadline, err));
+    if (encoder->config.head != RRK_HEAD_VIEWS || n == 0)
+        return base_fail(err, RRK_E_INVALID, 0, "anchors of %zu vectors of a model with %u views", n,
+                         encoder->config.n_views);
+    anchors_run a = {
+        .run = {.encoder = encoder, .deadline = deadline, .lock = PTHREAD_MUTEX_INITIALIZER},
+        .vectors = vectors,
+        .n = n,
+        .scores = scores,
+    };
+    base_pool_run(encoder->pool, 1, anchors_task, &a);
+    pthread_mutex_destroy(&a.run.lock);
+    if (a.run.status != RRK_OK)
+        return base_fail(err, a.run.status, a.run.error.detail, "%s", a.run.error.message);
     return RRK_OK;
 }

@@ -28,6 +28,7 @@ struct rrk_encoder {
     enc_tokenizer *tokenizer;
     enc_device *device;
     enc_model *model;
+    int32_t view_ids[ENC_MAX_VIEWS]; /* [config.n_views] */
     base_pool *pool;
     enc_worker *workers; /* [n_threads]; owned */
     size_t max_tokens;   /* a row's cap in force */

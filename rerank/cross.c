@@ -3,17 +3,16 @@
 
 enum { N_SPECIALS = 3 };
 
-static rrk_status add_pair(rank_rows *rows, const rank_task *task, uint32_t passage, const enc_ids *query,
-                           const int32_t *ids, size_t n, rrk_error *err)
+static rrk_status make_frame(const rank_task *task, size_t query_cap, rank_frame *frame, rrk_error *err)
 {
     const enc_specials *special = enc_special_ids(task->encoder);
-    RRK_TRY(rank_rows_begin(rows, passage, err));
-    RRK_TRY(rank_rows_add(rows, &special->cls, 1, err));
-    RRK_TRY(rank_rows_add(rows, query->ids, query->len, err));
-    RRK_TRY(rank_rows_add(rows, &special->sep, 1, err));
-    rank_rows_second_segment(rows);
-    RRK_TRY(rank_rows_add(rows, ids, n, err));
-    return rank_rows_add(rows, &special->sep, 1, err);
+    enc_ids query RRK_AUTO(enc_ids_free) = {0};
+    RRK_TRY(rank_query_ids(task, query_cap, &query, err));
+    RRK_TRY(rank_ids_add(&frame->before, &special->cls, 1, err));
+    RRK_TRY(rank_ids_add(&frame->before, query.ids, query.len, err));
+    RRK_TRY(rank_ids_add(&frame->before, &special->sep, 1, err));
+    frame->has_second_segment = true;
+    return rank_ids_add(&frame->after, &special->sep, 1, err);
 }
 
 static rrk_status start(rank_machine **out, const rank_task *task, rrk_error *err)
@@ -23,10 +22,10 @@ static rrk_status start(rank_machine **out, const rank_task *task, rrk_error *er
         return base_fail(err, RRK_E_INVALID, 0, "a row of %zu tokens has no room for a query and a passage", max);
     rank_pointwise *m RRK_AUTO(rank_pointwise_stop_ptr) = NULL;
     RRK_TRY(rank_pointwise_new(&m, &rank_cross, task, err));
-    enc_ids query RRK_AUTO(enc_ids_free) = {0};
+    rank_frame frame RRK_AUTO(rank_frame_free) = {0};
     /* The query may fill half a row at most, so a passage always has room. */
-    RRK_TRY(rank_query_ids(task, (max - N_SPECIALS) / 2, &query, err));
-    RRK_TRY(rank_pointwise_add_all(m, task, max - N_SPECIALS - query.len, &query, add_pair, err));
+    RRK_TRY(make_frame(task, (max - N_SPECIALS) / 2, &frame, err));
+    RRK_TRY(rank_pointwise_add_all(m, task, &frame, err));
     *out = (rank_machine *)RRK_STEAL(m);
     return RRK_OK;
 }

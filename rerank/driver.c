@@ -23,6 +23,30 @@ rrk_status rank_encode(rrk_encoder *encoder, const enc_row *rows, size_t n_rows,
     return status;
 }
 
+static rrk_status make_anchors(rrk_encoder *encoder, rank_machine *machine, const rank_work *work,
+                               const base_deadline *deadline, rrk_rank_stats *stats, rrk_error *err)
+{
+    size_t n_views = enc_n_views(encoder);
+    float *views RRK_AUTO(base_free_ptr) = base_alloc(work->n_vectors, n_views * sizeof *views);
+    if (!views)
+        return base_fail_nomem(err, work->n_vectors * n_views * sizeof *views);
+    int64_t start_ns = base_now_ns();
+    rrk_status status = enc_anchors(encoder, work->vectors, work->n_vectors, views, deadline, err);
+    stats->encode_ms += base_ms_since(start_ns);
+    RRK_TRY(status);
+    return machine->strategy->accept(machine, &(rank_results){.views = views}, err);
+}
+
+rrk_status rank_do_anchors(rrk_encoder *encoder, rank_machine *machine, rank_work *work, const base_deadline *deadline,
+                           rrk_rank_stats *stats, rrk_error *err)
+{
+    while (work->n_vectors) {
+        RRK_TRY(make_anchors(encoder, machine, work, deadline, stats, err));
+        RRK_TRY(machine->strategy->next(machine, work, err));
+    }
+    return RRK_OK;
+}
+
 void rank_add_counts(rrk_rank_stats *stats, const rank_counts *counts)
 {
     stats->n_rows += counts->n_rows;
@@ -53,20 +77,31 @@ rrk_status rank_conclude(rank_machine *machine, const rank_task *task, rank_done
     return done(ctx, task, scores, err);
 }
 
+static rrk_status encode_work(rrk_encoder *encoder, rank_machine *machine, const rank_work *work,
+                              const base_deadline *deadline, rrk_rank_stats *stats, rrk_error *err)
+{
+    size_t dim = enc_output_dim(encoder);
+    float *own RRK_AUTO(base_free_ptr) = NULL;
+    if (!work->row_results) {
+        own = base_calloc(work->n_rows, dim * sizeof *own);
+        if (!own)
+            return base_fail_nomem(err, work->n_rows * dim * sizeof *own);
+    }
+    float *results = own ? own : work->row_results;
+    RRK_TRY(rank_encode(encoder, work->rows, work->n_rows, results, deadline, stats, err));
+    return machine->strategy->accept(machine, &(rank_results){.rows = results}, err);
+}
+
 static rrk_status run_machine(rrk_encoder *encoder, rank_machine *machine, const base_deadline *deadline,
                               rrk_rank_stats *stats, rrk_error *err)
 {
     for (;;) {
         rank_work work;
         RRK_TRY(machine->strategy->next(machine, &work, err));
+        RRK_TRY(rank_do_anchors(encoder, machine, &work, deadline, stats, err));
         if (work.n_rows == 0)
             return RRK_OK;
-        size_t dim = enc_output_dim(encoder);
-        float *results RRK_AUTO(base_free_ptr) = base_calloc(work.n_rows, dim * sizeof *results);
-        if (!results)
-            return base_fail_nomem(err, work.n_rows * dim * sizeof *results);
-        RRK_TRY(rank_encode(encoder, work.rows, work.n_rows, results, deadline, stats, err));
-        RRK_TRY(machine->strategy->accept(machine, &(rank_results){.rows = results}, err));
+        RRK_TRY(encode_work(encoder, machine, &work, deadline, stats, err));
     }
 }
 

@@ -94,9 +94,14 @@ static rrk_status encode_round(many *m, float *results, rrk_error *err)
 static rrk_status advance(many *m, flight *f, const float *results, bool *landed, rrk_error *err)
 {
     if (f->work.n_rows) {
+        if (f->work.row_results) {
+            memcpy(f->work.row_results, results, f->work.n_rows * enc_output_dim(m->encoder) * sizeof *results);
+            results = f->work.row_results;
+        }
         RRK_TRY(m->strategy->accept(f->machine, &(rank_results){.rows = results}, err));
         RRK_TRY(m->strategy->next(f->machine, &f->work, err));
     }
+    RRK_TRY(rank_do_anchors(m->encoder, f->machine, &f->work, m->deadline, m->stats, err));
     *landed = f->work.n_rows == 0;
     if (!*landed)
         return RRK_OK;

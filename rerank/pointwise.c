@@ -4,12 +4,8 @@
 
 #include <math.h>
 
-rrk_status rank_pointwise_new(rank_pointwise **out, const rank_strategy *strategy, const rank_task *task,
-                              rrk_error *err)
+rrk_status rank_pointwise_init(rank_pointwise *m, const rank_strategy *strategy, const rank_task *task, rrk_error *err)
 {
-    rank_pointwise *m RRK_AUTO(rank_pointwise_stop_ptr) = base_calloc(1, sizeof *m);
-    if (!m)
-        return base_fail_nomem(err, sizeof *m);
     m->machine.strategy = strategy;
     m->n_passages = task->n_passages;
     m->result_dim = enc_output_dim(task->encoder);
@@ -18,29 +14,49 @@ rrk_status rank_pointwise_new(rank_pointwise **out, const rank_strategy *strateg
         return base_fail_nomem(err, task->n_passages * sizeof *m->scores);
     for (size_t i = 0; i < task->n_passages; i++)
         m->scores[i] = -INFINITY;
+    return RRK_OK;
+}
+
+rrk_status rank_pointwise_new(rank_pointwise **out, const rank_strategy *strategy, const rank_task *task,
+                              rrk_error *err)
+{
+    rank_pointwise *m RRK_AUTO(rank_pointwise_stop_ptr) = base_calloc(1, sizeof *m);
+    if (!m)
+        return base_fail_nomem(err, sizeof *m);
+    RRK_TRY(rank_pointwise_init(m, strategy, task, err));
     *out = RRK_STEAL(m);
     return RRK_OK;
 }
 
-rrk_status rank_pointwise_add_all(rank_pointwise *m, const rank_task *task, size_t row_cap, const enc_ids *before,
-                                  rank_add_row add, rrk_error *err)
+static rrk_status add_passage(rank_pointwise *m, const rank_task *task, size_t i, const rank_frame *frame,
+                              size_t row_cap, rrk_error *err)
 {
-    for (size_t i = 0; i < task->n_passages; i++) {
-        rank_cut cut RRK_AUTO(rank_cut_free) = {0};
-        RRK_TRY(rank_cut_passage(task, i, row_cap, &m->machine.counts, &cut, err));
-        const int32_t *ids;
-        size_t n;
-        for (size_t c = 0; rank_cut_chunk(&cut, c, &ids, &n); c++)
-            RRK_TRY(add(&m->rows, task, (uint32_t)i, before, ids, n, err));
-    }
+    rank_cut cut RRK_AUTO(rank_cut_free) = {0};
+    RRK_TRY(rank_cut_passage(task, i, row_cap, &m->machine.counts, &cut, err));
+    const int32_t *ids;
+    size_t n;
+    for (size_t c = 0; rank_cut_chunk(&cut, c, &ids, &n); c++)
+        RRK_TRY(rank_rows_add_framed(&m->rows, (uint32_t)i, frame, ids, n, err));
     return RRK_OK;
 }
 
-void rank_pointwise_take(rank_pointwise *m, size_t row, double score)
+rrk_status rank_pointwise_add_all(rank_pointwise *m, const rank_task *task, const rank_frame *frame, rrk_error *err)
+{
+    size_t max = enc_max_tokens(task->encoder), taken = frame->before.len + frame->after.len;
+    if (taken >= max)
+        return base_fail(err, RRK_E_INVALID, 0, "a row of %zu tokens has no room for text beside the prompt", max);
+    for (size_t i = 0; i < task->n_passages; i++)
+        RRK_TRY(add_passage(m, task, i, frame, max - taken, err));
+    return RRK_OK;
+}
+
+bool rank_pointwise_take(rank_pointwise *m, size_t row, double score)
 {
     double *best = &m->scores[m->rows.passage_of[row]];
-    if (!isnan(*best) && !(score <= *best))
-        *best = score;
+    if (isnan(*best) || score <= *best)
+        return false;
+    *best = score;
+    return true;
 }
 
 rrk_status rank_pointwise_next(rank_machine *machine, rank_work *work, rrk_error *err)

@@ -1,6 +1,6 @@
 /*
- * The machine that strategies share which score each passage by itself: rows are built once, run once, and a chunked
- * passage has the score of its best chunk. A strategy adds how its rows look and how a row's result becomes a number.
+ * The machine that strategies share which make rows of passages: rows are built once, run once, and a chunked passage
+ * has the score of its best chunk. A strategy adds how its rows look and how a row's result becomes a number.
  */
 #ifndef RRK_RERANK_POINTWISE_H
 #define RRK_RERANK_POINTWISE_H
@@ -19,14 +19,20 @@ typedef struct rank_pointwise {
 rrk_status rank_pointwise_new(rank_pointwise **out, const rank_strategy *strategy, const rank_task *task,
                               rrk_error *err);
 
-/* Cuts passage i for a row with room for row_cap of its tokens and lets add make a row of each chunk. */
-typedef rrk_status (*rank_add_row)(rank_rows *rows, const rank_task *task, uint32_t passage, const enc_ids *before,
-                                   const int32_t *ids, size_t n, rrk_error *err);
-rrk_status rank_pointwise_add_all(rank_pointwise *m, const rank_task *task, size_t row_cap, const enc_ids *before,
-                                  rank_add_row add, rrk_error *err);
+/* For a strategy whose machine begins with this one: fills what is zeros, frees nothing when it fails. */
+rrk_status rank_pointwise_init(rank_pointwise *m, const rank_strategy *strategy, const rank_task *task, rrk_error *err);
 
-/* Takes one row's number; a passage keeps its largest, and a NaN for good, so that it is noticed. */
-void rank_pointwise_take(rank_pointwise *m, size_t row, double score);
+/*
+ * Cuts every passage for rows that have the frame around it. RRK_E_INVALID when a row has no room for at least one token
+ * of a passage.
+ */
+rrk_status rank_pointwise_add_all(rank_pointwise *m, const rank_task *task, const rank_frame *frame, rrk_error *err);
+
+/*
+ * Takes one row's number; a passage keeps its largest, and a NaN for good, so that it is noticed. True when it is the
+ * passage's now.
+ */
+bool rank_pointwise_take(rank_pointwise *m, size_t row, double score);
 
 /* The strategy's next, finish and stop. */
 rrk_status rank_pointwise_next(rank_machine *machine, rank_work *work, rrk_error *err);

@@ -9,7 +9,9 @@
 
 #include <stdio.h>
 
-static const rank_strategy *const STRATEGIES[] = {&rank_embedding, &rank_cross, &rank_full, &rank_sliding};
+static const rank_strategy *const STRATEGIES[] = {
+    &rank_embedding, &rank_cross, &rank_mvp, &rank_monot5, &rank_rankt5, &rank_full, &rank_sliding,
+};
 
 static rrk_status fail_unknown(const char *name, rrk_error *err)
 {
@@ -30,6 +32,13 @@ static rrk_status find_strategy(const char *name, const rank_strategy **out, rrk
     return fail_unknown(name, err);
 }
 
+static const char *const HEADS[] = {
+    [RRK_HEAD_EMBEDDING] = "an embedding head",
+    [RRK_HEAD_CROSS] = "a one-logit classification head",
+    [RRK_HEAD_VIEWS] = "views (n_views)",
+    [RRK_HEAD_SEQ2SEQ] = "a T5 decoder, opened without n_views",
+};
+
 static rrk_status use_encoder(rrk_reranker *reranker, const rrk_reranker_options *options, rrk_error *err)
 {
     const rank_strategy *strategy = reranker->strategy;
@@ -38,7 +47,7 @@ static rrk_status use_encoder(rrk_reranker *reranker, const rrk_reranker_options
     RRK_TRY(enc_check_owner(options->encoder, err));
     if (enc_head(options->encoder) != strategy->head)
         return base_fail(err, RRK_E_UNSUPPORTED, 0, "strategy '%s' needs a model with %s", strategy->name,
-                         strategy->head == RRK_HEAD_CROSS ? "a one-logit classification head" : "an embedding head");
+                         HEADS[strategy->head]);
     reranker->encoder = options->encoder;
     return RRK_OK;
 }

@@ -59,6 +59,43 @@ void rank_rows_second_segment(rank_rows *rows)
     row->type1_from = row->n_ids;
 }
 
+void rank_frame_free(rank_frame *frame)
+{
+    enc_ids_free(&frame->before);
+    enc_ids_free(&frame->after);
+}
+
+rrk_status rank_ids_add(enc_ids *part, const int32_t *ids, size_t n, rrk_error *err)
+{
+    if (n == 0)
+        return RRK_OK;
+    int32_t *grown = base_realloc(part->ids, part->len + n, sizeof *grown);
+    if (!grown)
+        return base_fail_nomem(err, (part->len + n) * sizeof *grown);
+    memcpy(grown + part->len, ids, n * sizeof *ids);
+    part->ids = grown;
+    part->len += n;
+    return RRK_OK;
+}
+
+rrk_status rank_ids_add_text(enc_ids *part, const rrk_encoder *encoder, const char *text, rrk_error *err)
+{
+    enc_ids ids RRK_AUTO(enc_ids_free) = {0};
+    RRK_TRY(enc_tokenize(encoder, rrk_text_of(text), SIZE_MAX, &ids, NULL, err));
+    return rank_ids_add(part, ids.ids, ids.len, err);
+}
+
+rrk_status rank_rows_add_framed(rank_rows *rows, uint32_t passage, const rank_frame *frame, const int32_t *ids, size_t n,
+                                rrk_error *err)
+{
+    RRK_TRY(rank_rows_begin(rows, passage, err));
+    RRK_TRY(rank_rows_add(rows, frame->before.ids, frame->before.len, err));
+    if (frame->has_second_segment)
+        rank_rows_second_segment(rows);
+    RRK_TRY(rank_rows_add(rows, ids, n, err));
+    return rank_rows_add(rows, frame->after.ids, frame->after.len, err);
+}
+
 void rank_rows_seal(rank_rows *rows)
 {
     const int32_t *at = rows->ids;

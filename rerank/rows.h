@@ -22,11 +22,27 @@ void rank_rows_free(rank_rows *rows);
 /* A row that speaks for no passage: the query of a bi-encoder. */
 #define RANK_NO_PASSAGE UINT32_MAX
 
+/* What stands around a passage in a row, the same for all passages of a list. */
+typedef struct rank_frame {
+    enc_ids before;
+    enc_ids after;
+    bool has_second_segment; /* tokens are of type 1 from the passage on */
+} rank_frame;
+
+void rank_frame_free(rank_frame *frame); /* also for RRK_AUTO */
+
+/* Adds ids, or a text's, to one end of a part of a frame. */
+rrk_status rank_ids_add(enc_ids *part, const int32_t *ids, size_t n, rrk_error *err);
+rrk_status rank_ids_add_text(enc_ids *part, const rrk_encoder *encoder, const char *text, rrk_error *err);
+
 /* Starts a row; ids are then added to it until the next one starts. */
 rrk_status rank_rows_begin(rank_rows *rows, uint32_t passage, rrk_error *err);
 rrk_status rank_rows_add(rank_rows *rows, const int32_t *ids, size_t n, rrk_error *err);
 /* The tokens of the row from here on are of type 1. */
 void rank_rows_second_segment(rank_rows *rows);
+/* A whole row: the frame with ids in it. */
+rrk_status rank_rows_add_framed(rank_rows *rows, uint32_t passage, const rank_frame *frame, const int32_t *ids, size_t n,
+                                rrk_error *err);
 /* Points every row at its ids; call once, when all rows are there. */
 void rank_rows_seal(rank_rows *rows);
 

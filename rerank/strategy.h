@@ -22,19 +22,27 @@ typedef struct rank_task {
     size_t n_passages;
     const rrk_rank_options *options; /* checked, all fields in range */
     size_t number;                   /* the caller's request, for its hits and for messages */
+    double *view_scores; /* "mvp": [n_passages, enc_n_views()] for finish() to fill; NULL: nobody asks */
 } rank_task;
 
-/* What next() hands out: rows to encode or prompts to answer, never both. Neither: nothing more to do. */
+/* What next() hands out, valid until accept(): one of the three kinds. None: nothing more to do. */
 typedef struct rank_work {
-    const enc_row *rows; /* valid until accept() */
+    /* Rows to encode. */
+    const enc_row *rows;
     size_t n_rows;
-    const llm_prompt *prompts; /* valid until accept() */
+    float *row_results; /* [n_rows, enc_output_dim()] where the machine wants the results; NULL: anywhere */
+    /* One list's vectors, of which enc_anchors() makes scores. */
+    const float *vectors; /* [n_vectors, enc_output_dim()] */
+    size_t n_vectors;
+    /* Prompts to answer. */
+    const llm_prompt *prompts;
     size_t n_prompts;
 } rank_work;
 
 /* What became of the work, as it was handed out last. */
 typedef struct rank_results {
     const float *rows;               /* [n_rows, enc_output_dim()] */
+    const float *views;              /* [n_vectors, enc_n_views()] */
     const llm_reply *const *replies; /* [n_prompts], none of them failed */
 } rank_results;
 
@@ -68,6 +76,6 @@ struct rank_strategy {
     void (*stop)(rank_machine *machine); /* frees; NULL is fine */
 };
 
-extern const rank_strategy rank_embedding, rank_cross, rank_full, rank_sliding;
+extern const rank_strategy rank_embedding, rank_cross, rank_mvp, rank_monot5, rank_rankt5, rank_full, rank_sliding;
 
 #endif

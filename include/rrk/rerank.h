@@ -5,6 +5,9 @@
  *   embedding  encoder, embedding head    dot product of query and passage vector    yes, for one model
  *                                         (-1..1, a cosine, if the model normalises)
  *   cross      encoder, cross head        the model's logit for the pair             yes, for one model
+ *   mvp        encoder, views             mean over views of a dot product           no: it depends on the list
+ *   monot5     encoder, T5 with decoder   log-probability of "true" against "false"  yes, for one model
+ *   rankt5     encoder, T5 with decoder   a logit                                    yes, for one model
  *   full       LLM                        the place alone: (n - place) / n,          no
  *   sliding    LLM                        place 0 is the best                        no
  *

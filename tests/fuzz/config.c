@@ -31,11 +31,15 @@ static void check(const enc_config *c)
     FUZZ_CHECK(memchr(c->architecture, '\0', sizeof c->architecture));
     FUZZ_CHECK(c->n_layers >= 1 && c->n_layers <= ENC_MAX_LAYERS);
     FUZZ_CHECK(c->d_model >= 1 && c->d_model <= ENC_MAX_D_MODEL);
-    FUZZ_CHECK(c->n_heads >= 1 && c->n_heads <= ENC_MAX_HEADS && c->d_model % c->n_heads == 0);
+    FUZZ_CHECK(c->n_heads >= 1 && c->n_heads <= ENC_MAX_HEADS);
+    FUZZ_CHECK(c->family == ENC_FAMILY_T5 || c->d_model % c->n_heads == 0);
+    FUZZ_CHECK(c->family != ENC_FAMILY_T5 || (c->t5.d_head >= 1 && c->t5.d_head <= ENC_MAX_D_HEAD));
+    FUZZ_CHECK(c->family != ENC_FAMILY_T5 || (c->t5.n_buckets % 4 == 0 && c->t5.n_buckets / 4 < c->t5.max_distance));
+    FUZZ_CHECK(c->n_views <= ENC_MAX_VIEWS && (c->n_views > 0) == (c->head == RRK_HEAD_VIEWS));
     FUZZ_CHECK(c->d_ff >= 1 && c->d_ff <= ENC_MAX_D_FF);
     FUZZ_CHECK(c->n_vocab >= 1 && c->n_vocab <= ENC_MAX_VOCAB);
     FUZZ_CHECK(c->n_positions >= ENC_MIN_TOKENS && c->n_positions <= ENC_MAX_POSITIONS);
-    FUZZ_CHECK(c->n_types >= 1 && c->n_types <= ENC_MAX_TYPES);
+    FUZZ_CHECK(c->n_types >= (c->family != ENC_FAMILY_T5) && c->n_types <= ENC_MAX_TYPES);
     FUZZ_CHECK(c->max_tokens >= ENC_MIN_TOKENS && c->max_tokens <= c->n_positions);
     FUZZ_CHECK(c->norm_eps > 0 && c->norm_eps <= 1);
     FUZZ_CHECK(c->query_prompt && strlen(c->query_prompt) <= ENC_MAX_PROMPT_BYTES);

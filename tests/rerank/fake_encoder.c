@@ -72,8 +72,30 @@ rrk_status enc_tokenize(const rrk_encoder *encoder, rrk_text text, size_t max_id
 
 const enc_specials *enc_special_ids(const rrk_encoder *encoder)
 {
-    static const enc_specials SPECIALS = {.cls = FAKE_CLS, .sep = FAKE_SEP, .pad = 0, .unk = 3};
-    return &SPECIALS;
+    static const enc_specials BERT = {.cls = FAKE_CLS, .sep = FAKE_SEP, .pad = 0, .unk = 3},
+                              T5 = {.cls = -1, .sep = FAKE_SEP, .pad = 0, .unk = 3};
+    return encoder->is_t5 ? &T5 : &BERT;
+}
+
+int32_t enc_special_id(const rrk_encoder *encoder, const char *name)
+{
+    return -1;
+}
+
+const int32_t *enc_view_ids(const rrk_encoder *encoder)
+{
+    static const int32_t VIEWS[FAKE_VIEWS] = {FAKE_FIRST_VIEW, FAKE_FIRST_VIEW + 1};
+    return VIEWS;
+}
+
+size_t enc_n_views(const rrk_encoder *encoder)
+{
+    return encoder->head == RRK_HEAD_VIEWS ? FAKE_VIEWS : 0;
+}
+
+bool enc_has_answer(const rrk_encoder *encoder, enc_answer answer)
+{
+    return encoder->head == RRK_HEAD_SEQ2SEQ && !encoder->lacks_answers;
 }
 
 rrk_text enc_prompt(const rrk_encoder *encoder, rrk_embed_kind kind)
@@ -93,7 +115,17 @@ size_t enc_max_tokens(const rrk_encoder *encoder)
 
 size_t enc_output_dim(const rrk_encoder *encoder)
 {
-    return encoder->head == RRK_HEAD_CROSS ? 1 : FAKE_DIM;
+    switch (encoder->head) {
+    case RRK_HEAD_CROSS:
+        return 1;
+    case RRK_HEAD_VIEWS:
+        return (size_t)FAKE_VIEWS * FAKE_DIM;
+    case RRK_HEAD_SEQ2SEQ:
+        return ENC_N_ANSWERS;
+    case RRK_HEAD_EMBEDDING:
+        break;
+    }
+    return FAKE_DIM;
 }
 
 rrk_status enc_check_owner(const rrk_encoder *encoder, rrk_error *err)
@@ -137,15 +169,28 @@ static float score_pair(const enc_row *row)
     return score;
 }
 
-static void run_row(const rrk_encoder *encoder, const enc_row *row, float *out)
+/* The last row, for whoever asks how it looks. */
+static void remember(rrk_encoder *encoder, const enc_row *row)
 {
+    encoder->n_last = RRK_MIN((size_t)row->n_ids, (size_t)FAKE_LAST);
+    memcpy(encoder->last, row->ids, encoder->n_last * sizeof *row->ids);
+    encoder->last_type1_from = row->type1_from;
+}
+
+static void run_row(rrk_encoder *encoder, const enc_row *row, float *out)
+{
+    remember(encoder, row);
+    memset(out, 0, enc_output_dim(encoder) * sizeof *out);
     if (encoder->head == RRK_HEAD_CROSS)
         out[0] = score_pair(row);
-    else
-        memset(out, 0, FAKE_DIM * sizeof *out);
     for (uint32_t i = 0; i < row->n_ids; i++) {
+        bool is_word = row->ids[i] >= 100 && row->ids[i] < 100000;
         if (encoder->head == RRK_HEAD_EMBEDDING && row->ids[i] >= 100)
             out[row->ids[i] % FAKE_DIM] += 1;
+        if (encoder->head == RRK_HEAD_VIEWS && is_word)
+            out[row->ids[i] % FAKE_DIM] += 1, out[FAKE_DIM + row->ids[i] / 2 % FAKE_DIM] += 1;
+        if (encoder->head == RRK_HEAD_SEQ2SEQ && is_word)
+            out[row->ids[i] % ENC_N_ANSWERS] += 1;
         if (row->ids[i] == encoder->nan_id)
             out[0] = NAN;
     }
@@ -165,5 +210,21 @@ rrk_status enc_run(rrk_encoder *encoder, const enc_row *rows, size_t n_rows, flo
         encoder->longest_row = RRK_MAX(encoder->longest_row, (size_t)rows[i].n_ids);
     }
     encoder->n_rows += n_rows;
+    return RRK_OK;
+}
+
+/* An anchor is the sum of the view's vectors: like the real one, it does not depend on their order. */
+rrk_status enc_anchors(rrk_encoder *encoder, const float *vectors, size_t n, float *scores,
+                       const base_deadline *deadline, rrk_error *err)
+{
+    RRK_TRY(base_deadline_check(deadline, err));
+    encoder->n_anchor_calls++;
+    float anchors[FAKE_VIEWS * FAKE_DIM] = {0};
+    size_t dim = RRK_COUNT(anchors);
+    for (size_t i = 0; i < n * dim; i++)
+        anchors[i % dim] += vectors[i];
+    memset(scores, 0, n * FAKE_VIEWS * sizeof *scores);
+    for (size_t i = 0; i < n * dim; i++)
+        scores[i / FAKE_DIM] += anchors[i % dim] * vectors[i];
     return RRK_OK;
 }

@@ -149,6 +149,17 @@ rrk_status enc_tokenize(const rrk_encoder *encoder, rrk_text text, size_t max_id
     return enc_tokenizer_encode(encoder->tokenizer, text, max_ids, out, n_total, err);
 }
 
+rrk_status enc_tokenize_segment(const rrk_encoder *encoder, rrk_text text, enc_segment segment, size_t max_ids,
+                                enc_ids *out, size_t *n_total, rrk_error *err)
+{
+    return enc_tokenizer_encode_segment(encoder->tokenizer, text, segment, max_ids, out, n_total, err);
+}
+
+int32_t enc_special_id(const rrk_encoder *encoder, const char *name)
+{
+    return enc_tokenizer_special_id(encoder->tokenizer, name);
+}
+
 const enc_specials *enc_special_ids(const rrk_encoder *encoder)
 {
     return enc_tokenizer_specials(encoder->tokenizer);

@@ -192,14 +192,15 @@ rrk_status enc_tokenize(const rrk_encoder *encoder, rrk_text text, size_t max_id
     return enc_tokenizer_encode(encoder->tokenizer, text, max_ids, out, n_total, err);
 }
 
-/* By where the stock vocabularies have them: T5's sentinels are its last entries, backwards; BERT's spare ones its first. */
+rrk_status enc_tokenize_segment(const rrk_encoder *encoder, rrk_text text, enc_segment segment, size_t max_ids,
+                                enc_ids *out, size_t *n_total, rrk_error *err)
+{
+    return enc_tokenizer_encode_segment(encoder->tokenizer, text, segment, max_ids, out, n_total, err);
+}
+
 int32_t enc_special_id(const rrk_encoder *encoder, const char *name)
 {
-    unsigned number;
-    size_t n_vocab = enc_tokenizer_n_vocab(encoder->tokenizer);
-    if (sscanf(name, "<extra_id_%u>", &number) == 1)
-        return number < n_vocab ? (int32_t)(n_vocab - 1 - number) : -1;
-    return sscanf(name, "[unused%u]", &number) == 1 && number < n_vocab ? (int32_t)number : -1;
+    return enc_tokenizer_special_id(encoder->tokenizer, name);
 }
 
 const int32_t *enc_view_ids(const rrk_encoder *encoder)

@@ -26,12 +26,26 @@ void enc_ids_free(enc_ids *ids); /* also for RRK_AUTO */
 rrk_status enc_tokenize(const rrk_encoder *encoder, rrk_text text, size_t max_ids, enc_ids *out, size_t *n_total,
                         rrk_error *err);
 
-/* The model's special tokens. */
+/*
+ * Where a segment of a prompt stands in its row. T5's and XLM-R's tokenizers put a mark of a new word before a text; a
+ * segment that goes on inside a word is to have none. Kinds without such a mark give the same ids for both.
+ */
+typedef enum enc_segment {
+    ENC_SEGMENT_WORD,  /* after a special token, or after white space, which the mark then stands for */
+    ENC_SEGMENT_INSIDE /* right behind another segment's last character */
+} enc_segment;
+
+/* enc_tokenize() is this with ENC_SEGMENT_WORD. */
+rrk_status enc_tokenize_segment(const rrk_encoder *encoder, rrk_text text, enc_segment segment, size_t max_ids,
+                                enc_ids *out, size_t *n_total, rrk_error *err);
+
+/* The model's special tokens; -1 stands for one that it does not have. */
 typedef struct enc_specials {
-    int32_t cls;
-    int32_t sep;
+    int32_t cls; /* begins a row: [CLS], <s>; T5 has none */
+    int32_t sep; /* ends a row: [SEP], </s> */
     int32_t pad;
     int32_t unk;
+    int32_t n_pair_seps; /* times sep stands between the two texts of a pair: 1, with XLM-R 2, with Pegasus 0 */
 } enc_specials;
 
 const enc_specials *enc_special_ids(const rrk_encoder *encoder);

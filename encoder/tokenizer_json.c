@@ -1,9 +1,9 @@
 /*
- * tokenizer.json of the `tokenizers` package, as far as BERT's pipeline goes: BertNormalizer, BertPreTokenizer, a
- * WordPiece model and a post-processor that puts [CLS] and [SEP] where our rows have them. Anything else is refused by
- * its name, because running it as something similar would give other ids in silence.
+ * tokenizer.json of the `tokenizers` package: which model type it holds, and the reader of BERT's pipeline:
+ * BertNormalizer, BertPreTokenizer, a WordPiece model and a post-processor that puts [CLS] and [SEP] where our rows have
+ * them. Anything else is refused by its name, because running it as something similar would give other ids in silence.
  */
-#include "base/alloc.h"
+#include "encoder/tokenizer_json.h"
 #include "encoder/config.h"
 #include "encoder/json_file.h"
 #include "encoder/wordpiece.h"
@@ -11,7 +11,57 @@
 #include <jansson.h>
 #include <string.h>
 
-#define FILE_NAME "tokenizer.json"
+#define FILE_NAME ENC_TOKENIZER_JSON
+
+/* --- what the readers share --- */
+
+const char *enc_tj_type(const json_t *object)
+{
+    const char *type = json_string_value(json_object_get(object, "type"));
+    return type ? type : "";
+}
+
+rrk_status enc_tj_require_type(const json_t *object, const char *part, const char *type, rrk_error *err)
+{
+    const char *is = enc_tj_type(object);
+    if (strcmp(is, type) == 0)
+        return RRK_OK;
+    return base_fail(err, RRK_E_UNSUPPORTED, 0, "%s: %s '%s' (rrk knows %s)", FILE_NAME, part,
+                     *is                      ? is
+                     : json_is_object(object) ? "without a type"
+                                              : "null",
+                     type);
+}
+
+rrk_status enc_tj_id(const json_t *value, const char *piece, int64_t *id, rrk_error *err)
+{
+    double number = json_is_number(value) ? json_number_value(value) : -1;
+    if (!(number >= 0 && number < ENC_MAX_VOCAB) || number != (double)(int64_t)number)
+        return base_fail(err, RRK_E_FORMAT, 0, "%s: the id of '%s' is not a whole number in 0..%d", FILE_NAME, piece,
+                         ENC_MAX_VOCAB - 1);
+    *id = (int64_t)number;
+    return RRK_OK;
+}
+
+const char *enc_tj_template_id(const json_t *template, size_t at, const char *kind)
+{
+    return json_string_value(json_object_get(json_object_get(json_array_get(template, at), kind), "id"));
+}
+
+rrk_status enc_tj_added_token(const json_t *tokens, size_t i, const char **piece, int64_t *id, rrk_error *err)
+{
+    const json_t *token = json_array_get(tokens, i);
+    *piece = json_string_value(json_object_get(token, "content"));
+    if (!*piece)
+        return base_fail(err, RRK_E_FORMAT, 0, "%s: added token %zu has no 'content'", FILE_NAME, i);
+    bool special = false;
+    RRK_TRY(enc_json_bool(token, FILE_NAME, "special", &special, err));
+    if (!special)
+        return base_fail(err, RRK_E_UNSUPPORTED, 0, "%s: the added token '%s' is not special", FILE_NAME, *piece);
+    return enc_tj_id(json_object_get(token, "id"), *piece, id, err);
+}
+
+/* --- BERT's --- */
 
 /* Everything that is collected before the tokenizer can be made. */
 typedef struct reading {
@@ -29,23 +79,10 @@ static void free_reading(reading *r)
     base_map_free(r->special_pieces);
 }
 
-/* root[part] must be an object of one of the types; "null" when it is not there. */
-static rrk_status require_type(const json_t *object, const char *part, const char *type, rrk_error *err)
-{
-    const char *is = json_string_value(json_object_get(object, "type"));
-    if (is && strcmp(is, type) == 0)
-        return RRK_OK;
-    return base_fail(err, RRK_E_UNSUPPORTED, 0, "%s: %s '%s' (rrk knows %s)", FILE_NAME, part,
-                     is       ? is
-                     : object ? "without a type"
-                              : "null",
-                     type);
-}
-
 static rrk_status read_normalizer(reading *r, rrk_error *err)
 {
     const json_t *json = json_object_get(r->root, "normalizer");
-    RRK_TRY(require_type(json, "normalizer", "BertNormalizer", err));
+    RRK_TRY(enc_tj_require_type(json, "normalizer", "BertNormalizer", err));
     enc_wordpiece_options *o = &r->options;
     o->clean_text = o->handle_chinese = o->lowercase = true;
     RRK_TRY(enc_json_bool(json, FILE_NAME, "clean_text", &o->clean_text, err));
@@ -53,16 +90,6 @@ static rrk_status read_normalizer(reading *r, rrk_error *err)
     RRK_TRY(enc_json_bool(json, FILE_NAME, "lowercase", &o->lowercase, err));
     o->strip_accents = o->lowercase;
     return enc_json_bool(json, FILE_NAME, "strip_accents", &o->strip_accents, err);
-}
-
-static rrk_status read_id(const json_t *value, const char *piece, int64_t *id, rrk_error *err)
-{
-    double number = json_is_number(value) ? json_number_value(value) : -1;
-    if (!(number >= 0 && number < ENC_MAX_VOCAB) || number != (double)(int64_t)number)
-        return base_fail(err, RRK_E_FORMAT, 0, "%s: the id of '%s' is not a whole number in 0..%d", FILE_NAME, piece,
-                         ENC_MAX_VOCAB - 1);
-    *id = (int64_t)number;
-    return RRK_OK;
 }
 
 static rrk_status add_piece(reading *r, const char *piece, int64_t id, rrk_error *err)
@@ -77,7 +104,7 @@ static rrk_status add_piece(reading *r, const char *piece, int64_t id, rrk_error
 static rrk_status read_model(reading *r, rrk_error *err)
 {
     const json_t *json = json_object_get(r->root, "model");
-    RRK_TRY(require_type(json, "model", "WordPiece", err));
+    RRK_TRY(enc_tj_require_type(json, "model", "WordPiece", err));
     RRK_TRY(enc_json_string(json, FILE_NAME, "unk_token", &r->unk, err));
     RRK_TRY(enc_json_string(json, FILE_NAME, "continuing_subword_prefix", &r->options.prefix, err));
     enc_json_range range = {"max_input_chars_per_word", 1, ENC_MAX_WORD_CHARS, false};
@@ -90,7 +117,7 @@ static rrk_status read_model(reading *r, rrk_error *err)
     json_object_foreach(vocab, piece, value)
     {
         int64_t id = 0;
-        RRK_TRY(read_id(value, piece, &id, err));
+        RRK_TRY(enc_tj_id(value, piece, &id, err));
         RRK_TRY(add_piece(r, piece, id, err));
     }
     return RRK_OK;
@@ -100,26 +127,13 @@ static rrk_status read_added_tokens(reading *r, rrk_error *err)
 {
     const json_t *tokens = json_object_get(r->root, "added_tokens");
     for (size_t i = 0; i < json_array_size(tokens); i++) {
-        const json_t *token = json_array_get(tokens, i);
-        const char *piece = json_string_value(json_object_get(token, "content"));
-        if (!piece)
-            return base_fail(err, RRK_E_FORMAT, 0, "%s: added token %zu has no 'content'", FILE_NAME, i);
-        bool special = false;
-        RRK_TRY(enc_json_bool(token, FILE_NAME, "special", &special, err));
-        if (!special)
-            return base_fail(err, RRK_E_UNSUPPORTED, 0, "%s: the added token '%s' is not special", FILE_NAME, piece);
-        int64_t id = 0;
-        RRK_TRY(read_id(json_object_get(token, "id"), piece, &id, err));
+        const char *piece;
+        int64_t id;
+        RRK_TRY(enc_tj_added_token(tokens, i, &piece, &id, err));
         RRK_TRY(add_piece(r, piece, id, err));
         RRK_TRY(base_map_put(r->special_pieces, rrk_text_of(piece), id, NULL, err));
     }
     return RRK_OK;
-}
-
-/* The name in template[at][kind].id, NULL when it is not of that kind. */
-static const char *template_id(const json_t *template, size_t at, const char *kind)
-{
-    return json_string_value(json_object_get(json_object_get(json_array_get(template, at), kind), "id"));
 }
 
 /* Rows are joined as [CLS] text [SEP], so that is what the post-processor must say. */
@@ -134,11 +148,11 @@ static rrk_status read_post_processor(reading *r, rrk_error *err)
         cls = json_string_value(json_array_get(json_object_get(json, "cls"), 0));
         sep = json_string_value(json_array_get(json_object_get(json, "sep"), 0));
     } else {
-        RRK_TRY(require_type(json, "post_processor", "TemplateProcessing", err));
+        RRK_TRY(enc_tj_require_type(json, "post_processor", "TemplateProcessing", err));
         const json_t *single = json_object_get(json, "single");
-        cls = template_id(single, 0, "SpecialToken");
-        sep = template_id(single, 2, "SpecialToken");
-        if (json_array_size(single) != 3 || !template_id(single, 1, "Sequence"))
+        cls = enc_tj_template_id(single, 0, "SpecialToken");
+        sep = enc_tj_template_id(single, 2, "SpecialToken");
+        if (json_array_size(single) != 3 || !enc_tj_template_id(single, 1, "Sequence"))
             cls = NULL;
     }
     if (!cls || !sep)
@@ -162,16 +176,16 @@ static rrk_status make(enc_tokenizer **out, reading *r, rrk_error *err)
     RRK_TRY(base_map_new(&r->vocab, 32768, err));
     RRK_TRY(base_map_new(&r->special_pieces, 16, err));
     RRK_TRY(read_normalizer(r, err));
-    RRK_TRY(require_type(json_object_get(r->root, "pre_tokenizer"), "pre_tokenizer", "BertPreTokenizer", err));
+    RRK_TRY(enc_tj_require_type(json_object_get(r->root, "pre_tokenizer"), "pre_tokenizer", "BertPreTokenizer", err));
     RRK_TRY(read_model(r, err));
     RRK_TRY(read_added_tokens(r, err));
     RRK_TRY(read_post_processor(r, err));
-    enc_specials specials;
+    enc_specials specials = {.n_pair_seps = 1};
     RRK_TRY(find_special(r, r->cls, &specials.cls, err));
     RRK_TRY(find_special(r, r->sep, &specials.sep, err));
     RRK_TRY(find_special(r, r->pad, &specials.pad, err));
     RRK_TRY(find_special(r, r->unk, &specials.unk, err));
-    RRK_TRY(enc_wordpiece_new(out, r->vocab, r->special_pieces, &specials, &r->options, err));
+    RRK_TRY(enc_wordpiece_new(out, r->vocab, &r->special_pieces, &specials, &r->options, err));
     (*out)->n_vocab = r->n_vocab;
     return RRK_OK;
 }
@@ -183,12 +197,14 @@ rrk_status enc_tokenizer_json_open(enc_tokenizer **out, const char *model_dir, c
     RRK_TRY(enc_json_read_optional(&json, model_dir, FILE_NAME, ENC_MAX_TOKENIZER_BYTES, err));
     if (!json)
         return RRK_OK;
+    if (strcmp(enc_tj_type(json_object_get(json, "model")), "Unigram") == 0)
+        return enc_unigram_json_make(out, json, settings, err);
     reading r RRK_AUTO(free_reading) = {
         .root = json,
-        .cls = settings->cls,
-        .sep = settings->sep,
-        .pad = settings->pad,
-        .unk = settings->unk,
+        .cls = enc_name_or(settings->cls, "[CLS]"),
+        .sep = enc_name_or(settings->sep, "[SEP]"),
+        .pad = enc_name_or(settings->pad, "[PAD]"),
+        .unk = enc_name_or(settings->unk, "[UNK]"),
         .options = {.max_word_chars = ENC_DEFAULT_WORD_CHARS, .prefix = "##"},
     };
     return make(out, &r, err);

@@ -6,7 +6,8 @@
 #include "encoder/json_file.h"
 #include "encoder/wordpiece.h"
 
-#include <string.h>
+#include <errno.h>
+#include <unistd.h>
 
 #define FILE_NAME "vocab.txt"
 
@@ -44,19 +45,21 @@ static rrk_status take_special(const base_map *vocab, base_map *specials, const 
 rrk_status enc_vocab_txt_open(enc_tokenizer **out, const char *model_dir, const enc_tokenizer_settings *settings,
                               rrk_error *err)
 {
-    base_map *vocab RRK_AUTO(base_map_free_ptr) = NULL, *special_pieces RRK_AUTO(base_map_free_ptr) = NULL;
-    RRK_TRY(base_map_new(&vocab, 32768, err));
-    RRK_TRY(base_map_new(&special_pieces, 16, err));
     char *path RRK_AUTO(base_free_ptr) = enc_path(model_dir, FILE_NAME, err);
     if (!path)
         return RRK_E_NOMEM;
+    if (access(path, F_OK) != 0 && errno == ENOENT)
+        return RRK_OK;
+    base_map *vocab RRK_AUTO(base_map_free_ptr) = NULL, *special_pieces RRK_AUTO(base_map_free_ptr) = NULL;
+    RRK_TRY(base_map_new(&vocab, 32768, err));
+    RRK_TRY(base_map_new(&special_pieces, 16, err));
     size_t n_vocab;
     RRK_TRY(read_pieces(vocab, path, &n_vocab, err));
-    enc_specials specials;
-    RRK_TRY(take_special(vocab, special_pieces, settings->cls, &specials.cls, err));
-    RRK_TRY(take_special(vocab, special_pieces, settings->sep, &specials.sep, err));
-    RRK_TRY(take_special(vocab, special_pieces, settings->pad, &specials.pad, err));
-    RRK_TRY(take_special(vocab, special_pieces, settings->unk, &specials.unk, err));
+    enc_specials specials = {.n_pair_seps = 1};
+    RRK_TRY(take_special(vocab, special_pieces, enc_name_or(settings->cls, "[CLS]"), &specials.cls, err));
+    RRK_TRY(take_special(vocab, special_pieces, enc_name_or(settings->sep, "[SEP]"), &specials.sep, err));
+    RRK_TRY(take_special(vocab, special_pieces, enc_name_or(settings->pad, "[PAD]"), &specials.pad, err));
+    RRK_TRY(take_special(vocab, special_pieces, enc_name_or(settings->unk, "[UNK]"), &specials.unk, err));
     enc_wordpiece_options options = {
         .clean_text = true,
         .handle_chinese = settings->handle_chinese,
@@ -65,7 +68,7 @@ rrk_status enc_vocab_txt_open(enc_tokenizer **out, const char *model_dir, const 
         .max_word_chars = ENC_DEFAULT_WORD_CHARS,
         .prefix = "##",
     };
-    RRK_TRY(enc_wordpiece_new(out, vocab, special_pieces, &specials, &options, err));
+    RRK_TRY(enc_wordpiece_new(out, vocab, &special_pieces, &specials, &options, err));
     (*out)->n_vocab = n_vocab;
     return RRK_OK;
 }

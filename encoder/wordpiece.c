@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-enum { ASCII = 0x80, FIRST_IDS = 64, MAX_WORD_BYTES = 4 * ENC_MAX_WORD_CHARS };
+enum { ASCII = 0x80, MAX_WORD_BYTES = 4 * ENC_MAX_WORD_CHARS };
 
 typedef struct wordpiece {
     enc_tokenizer base;
@@ -33,29 +33,9 @@ typedef struct scan {
     uint32_t marks[ENC_MAX_WORD_CHARS];
     uint8_t mark_classes[ENC_MAX_WORD_CHARS];
     size_t n_marks; /* waiting to be put in canonical order */
-    enc_ids ids;
-    size_t cap;
-    size_t max_ids;
-    size_t n_total;
+    enc_id_sink *sink;
     rrk_error *err;
 } scan;
-
-static rrk_status emit(scan *s, int32_t id)
-{
-    s->n_total++;
-    if (s->ids.len == s->max_ids)
-        return RRK_OK;
-    if (s->ids.len == s->cap) {
-        size_t cap = RRK_MIN(RRK_MAX(s->cap * 2, (size_t)FIRST_IDS), s->max_ids);
-        int32_t *ids = base_realloc(s->ids.ids, cap, sizeof *ids);
-        if (!ids)
-            return base_fail_nomem(s->err, cap * sizeof *ids);
-        s->ids.ids = ids;
-        s->cap = cap;
-    }
-    s->ids.ids[s->ids.len++] = id;
-    return RRK_OK;
-}
 
 /* The longest entry that the text begins with, cut between characters only; 0 when there is none. */
 static size_t longest_piece(const base_map *map, size_t longest, const char *text, size_t len, int32_t *id)
@@ -103,9 +83,9 @@ static rrk_status end_word(scan *s)
     size_t n = s->n_chars > w->options.max_word_chars ? 0 : split_word(w, s->word, s->word_len, ids);
     s->n_chars = s->word_len = 0;
     if (n == 0)
-        return emit(s, w->base.specials.unk);
+        return enc_id_put(s->sink, w->base.specials.unk, s->err);
     for (size_t i = 0; i < n; i++)
-        RRK_TRY(emit(s, ids[i]));
+        RRK_TRY(enc_id_put(s->sink, ids[i], s->err));
     return RRK_OK;
 }
 
@@ -218,7 +198,7 @@ static rrk_status put_ascii(scan *s, unsigned char c)
 
 static rrk_status scan_text(scan *s, rrk_text text)
 {
-    for (size_t at = 0; at < text.len && s->n_total <= s->max_ids;) {
+    for (size_t at = 0; at < text.len && s->sink->n_total <= s->sink->max_ids;) {
         unsigned char byte = (unsigned char)text.data[at];
         if (byte < ASCII) {
             at++;
@@ -235,24 +215,15 @@ static rrk_status scan_text(scan *s, rrk_text text)
     return end_word(s);
 }
 
-static rrk_status encode(const enc_tokenizer *tokenizer, rrk_text text, size_t max_ids, enc_ids *out, size_t *n_total,
+static rrk_status encode(const enc_tokenizer *tokenizer, rrk_text text, enc_segment segment, enc_id_sink *sink,
                          rrk_error *err)
 {
     scan s;
     s.w = (const wordpiece *)tokenizer;
-    s.word_len = s.n_chars = s.n_marks = s.cap = s.n_total = 0;
-    s.ids = (enc_ids){0};
-    s.max_ids = max_ids;
+    s.word_len = s.n_chars = s.n_marks = 0;
+    s.sink = sink;
     s.err = err;
-    rrk_status status = scan_text(&s, text);
-    if (status != RRK_OK) {
-        base_free(s.ids.ids);
-        return status;
-    }
-    *out = s.ids;
-    if (n_total)
-        *n_total = s.n_total;
-    return RRK_OK;
+    return scan_text(&s, text);
 }
 
 static void free_wordpiece(enc_tokenizer *tokenizer)
@@ -271,7 +242,15 @@ static rrk_status add_piece(base_map *map, size_t *longest, rrk_text piece, int6
     return base_map_put(map, piece, id, NULL, err);
 }
 
-static rrk_status take_vocab(wordpiece *w, const base_map *vocab, const base_map *specials, const char *prefix,
+/* "[unused1]": spare entries that a model may give a meaning, as MVP does; no word is spelt like that. */
+static bool is_unused(rrk_text piece)
+{
+    static const char START[] = "[unused";
+    return piece.len > sizeof START && memcmp(piece.data, START, sizeof START - 1) == 0 &&
+           piece.data[piece.len - 1] == ']';
+}
+
+static rrk_status take_vocab(wordpiece *w, const base_map *vocab, base_map *specials, const char *prefix,
                              rrk_error *err)
 {
     size_t prefix_len = strlen(prefix);
@@ -280,6 +259,8 @@ static rrk_status take_vocab(wordpiece *w, const base_map *vocab, const base_map
     for (size_t i = 0; i < base_map_len(vocab); i++) {
         rrk_text piece = base_map_key(vocab, i);
         int64_t id = base_map_value(vocab, i);
+        if (is_unused(piece))
+            RRK_TRY(base_map_put(specials, piece, id, NULL, err));
         if (base_map_get(specials, piece, NULL))
             continue;
         RRK_TRY(add_piece(w->starts, &w->longest_start, piece, id, err));
@@ -312,7 +293,7 @@ static void close_tokenizer(enc_tokenizer **tokenizer)
     enc_tokenizer_close(*tokenizer);
 }
 
-rrk_status enc_wordpiece_new(enc_tokenizer **out, const base_map *vocab, const base_map *special_pieces,
+rrk_status enc_wordpiece_new(enc_tokenizer **out, const base_map *vocab, base_map **special_pieces,
                              const enc_specials *specials, const enc_wordpiece_options *options, rrk_error *err)
 {
     if (options->max_word_chars < 1 || options->max_word_chars > ENC_MAX_WORD_CHARS)
@@ -325,8 +306,9 @@ rrk_status enc_wordpiece_new(enc_tokenizer **out, const base_map *vocab, const b
     w->base = (enc_tokenizer){.kind = &WORDPIECE, .specials = *specials};
     w->options = *options;
     w->options.prefix = NULL;
-    RRK_TRY(take_vocab(w, vocab, special_pieces, options->prefix, err));
+    RRK_TRY(take_vocab(w, vocab, *special_pieces, options->prefix, err));
     fill_ascii(w);
+    w->base.special_pieces = RRK_STEAL(*special_pieces);
     *out = RRK_STEAL(tokenizer);
     return RRK_OK;
 }

@@ -6,7 +6,6 @@
 #ifndef RRK_ENCODER_WORDPIECE_H
 #define RRK_ENCODER_WORDPIECE_H
 
-#include "base/map.h"
 #include "encoder/tokenizer_kind.h"
 
 #define ENC_DEFAULT_WORD_CHARS 100
@@ -22,10 +21,10 @@ typedef struct enc_wordpiece_options {
 } enc_wordpiece_options;
 
 /*
- * vocab maps pieces to ids and is only read. Entries listed in specials never come out of text, except unk for a word
- * that has no pieces.
+ * vocab maps pieces to ids and is only read. Entries listed in special_pieces never come out of text, except unk for a
+ * word that has no pieces. "[unused…]" entries are added to the list, which the tokenizer takes over on success.
  */
-rrk_status enc_wordpiece_new(enc_tokenizer **out, const base_map *vocab, const base_map *special_pieces,
+rrk_status enc_wordpiece_new(enc_tokenizer **out, const base_map *vocab, base_map **special_pieces,
                              const enc_specials *specials, const enc_wordpiece_options *options, rrk_error *err);
 
 #endif

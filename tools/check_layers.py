@@ -39,7 +39,7 @@ def sources(root):
         for where, folders, names in os.walk(os.path.join(root, folder)):
             folders.sort()
             for name in sorted(names):
-                if name.endswith((".c", ".h")):
+                if name.endswith((".c", ".cc", ".h")):
                     yield os.path.relpath(os.path.join(where, name), root)
 
 

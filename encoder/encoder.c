@@ -36,15 +36,18 @@ static rrk_status take_options(const rrk_encoder_options *given, rrk_encoder_opt
     return RRK_OK;
 }
 
-/* "minilm-1f2e3d4c": the folder's last component and the weights' hash, so that two versions differ. */
-static rrk_status make_name(rrk_encoder *encoder, const char *model_dir, rrk_error *err)
+static rrk_status find_dir(rrk_encoder *encoder, const char *model_dir, rrk_error *err)
 {
-    enum { MAX_FOLDER = 160 };
     char *real = realpath(model_dir, NULL);
     encoder->dir = base_strdup(real ? real : model_dir);
     free(real);
-    if (!encoder->dir)
-        return base_fail_nomem(err, strlen(model_dir));
+    return encoder->dir ? RRK_OK : base_fail_nomem(err, strlen(model_dir));
+}
+
+/* "minilm-1f2e3d4c": the folder's last component and the weights' hash, so that two versions differ. */
+static rrk_status make_name(rrk_encoder *encoder, rrk_error *err)
+{
+    enum { MAX_FOLDER = 160 };
     const char *slash = strrchr(encoder->dir, '/');
     const char *folder = slash && slash[1] ? slash + 1 : encoder->dir;
     encoder->name = base_alloc(MAX_FOLDER + 16, 1);
@@ -52,6 +55,20 @@ static rrk_status make_name(rrk_encoder *encoder, const char *model_dir, rrk_err
         return base_fail_nomem(err, MAX_FOLDER);
     snprintf(encoder->name, MAX_FOLDER + 16, "%.*s-%08x", MAX_FOLDER, folder,
              (unsigned)(enc_weights_hash(encoder->weights) & 0xffffffffu));
+    return RRK_OK;
+}
+
+/* T5 has no token that begins a row, all others have one. */
+static rrk_status check_tokenizer(const rrk_encoder *encoder, rrk_error *err)
+{
+    const enc_specials *special = enc_special_ids(encoder);
+    bool is_t5 = encoder->config.family == ENC_FAMILY_T5;
+    if (enc_tokenizer_n_vocab(encoder->tokenizer) > encoder->config.n_vocab)
+        return base_fail(err, RRK_E_FORMAT, 0, "the tokenizer has %zu tokens, the model only %u: '%s'",
+                         enc_tokenizer_n_vocab(encoder->tokenizer), encoder->config.n_vocab, encoder->dir);
+    if (is_t5 != (special->cls < 0) || special->sep < 0)
+        return base_fail(err, RRK_E_FORMAT, 0, "the tokenizer is not one of %s models: '%s'", is_t5 ? "T5" : "BERT",
+                         encoder->dir);
     return RRK_OK;
 }
 
@@ -98,13 +115,12 @@ static rrk_status load(rrk_encoder *encoder, const char *model_dir, const rrk_en
     if (options->n_views)
         RRK_TRY(enc_config_set_views(&encoder->config, options->n_views, err));
     RRK_TRY(enc_tokenizer_open(&encoder->tokenizer, model_dir, err));
-    if (enc_tokenizer_n_vocab(encoder->tokenizer) > encoder->config.n_vocab)
-        return base_fail(err, RRK_E_FORMAT, 0, "the tokenizer has %zu tokens, the model only %u: '%s'",
-                         enc_tokenizer_n_vocab(encoder->tokenizer), encoder->config.n_vocab, model_dir);
+    RRK_TRY(find_dir(encoder, model_dir, err));
+    RRK_TRY(check_tokenizer(encoder, err));
     RRK_TRY(find_views(encoder, err));
     RRK_TRY(find_answers(encoder, err));
     RRK_TRY(enc_weights_open(&encoder->weights, model_dir, err));
-    RRK_TRY(make_name(encoder, model_dir, err));
+    RRK_TRY(make_name(encoder, err));
     RRK_TRY(enc_cpu_open(&encoder->device, NULL, err));
     const enc_model_kind *kind = enc_model_kind_of(&encoder->config);
     RRK_TRY(kind->load(&encoder->model, encoder->device, &encoder->config, encoder->weights, err));
@@ -170,6 +186,7 @@ rrk_status rrk_encoder_get_info(const rrk_encoder *encoder, rrk_encoder_info *in
         .max_tokens = (uint32_t)encoder->max_tokens,
         .n_parameters = enc_weights_n_parameters(encoder->weights),
         .n_threads = base_pool_size(encoder->pool),
+        .n_views = c->n_views,
     };
     snprintf(ours.architecture, sizeof ours.architecture, "%s", c->architecture);
     snprintf(ours.name, sizeof ours.name, "%s", encoder->name);
@@ -281,25 +298,31 @@ static void free_job(embed_job *job)
     base_free(job->errors);
 }
 
+/* What a row has besides texts: [CLS], which T5 lacks, and [SEP]. */
+static size_t n_specials(const rrk_encoder *encoder)
+{
+    return enc_special_ids(encoder)->cls >= 0 ? 2 : 1;
+}
+
 /* [CLS] prompt text [SEP] of one text. */
 static rrk_status make_row(embed_job *job, size_t i, rrk_error *err)
 {
     const rrk_encoder *encoder = job->encoder;
     const enc_specials *special = enc_special_ids(encoder);
-    size_t room = encoder->max_tokens - job->prompt.len - 2;
+    size_t n_before = n_specials(encoder) - 1, room = encoder->max_tokens - job->prompt.len - n_before - 1;
     enc_ids text RRK_AUTO(enc_ids_free) = {0};
     /* The tokenizer reads no further than it has to; what is promised holds for the whole text. */
     RRK_TRY(base_text_check(job->texts[i], "it", err));
     RRK_TRY(enc_tokenize(encoder, job->texts[i], room, &text, NULL, err));
-    size_t n = job->prompt.len + text.len + 2;
+    size_t n = n_before + job->prompt.len + text.len + 1;
     int32_t *ids = base_alloc(n, sizeof *ids);
     if (!ids)
         return base_fail_nomem(err, n * sizeof *ids);
     ids[0] = special->cls;
     if (job->prompt.len)
-        memcpy(ids + 1, job->prompt.ids, job->prompt.len * sizeof *ids);
+        memcpy(ids + n_before, job->prompt.ids, job->prompt.len * sizeof *ids);
     if (text.len)
-        memcpy(ids + 1 + job->prompt.len, text.ids, text.len * sizeof *ids);
+        memcpy(ids + n_before + job->prompt.len, text.ids, text.len * sizeof *ids);
     ids[n - 1] = special->sep;
     job->ids[i] = ids;
     job->rows[i] = (enc_row){ids, (uint32_t)n, (uint32_t)n};
@@ -328,7 +351,7 @@ static rrk_status begin_job(embed_job *job, rrk_embed_kind kind, rrk_error *err)
 {
     const rrk_encoder *encoder = job->encoder;
     RRK_TRY(enc_tokenize(encoder, enc_prompt(encoder, kind), SIZE_MAX, &job->prompt, NULL, err));
-    if (job->prompt.len + 3 > encoder->max_tokens)
+    if (job->prompt.len + n_specials(encoder) + 1 > encoder->max_tokens)
         return base_fail(err, RRK_E_INVALID, 0, "a row of %zu tokens has no room for text beside the prompt",
                          encoder->max_tokens);
     job->rows = base_calloc(TEXTS_PER_CHUNK, sizeof *job->rows);

@@ -4,13 +4,13 @@
  */
 #include "rerank/pointwise.h"
 
-/* [CLS] prompt ... [SEP] */
+/* [CLS] prompt ... [SEP]; T5 has no [CLS]. */
 static rrk_status make_frame(const rank_task *task, rrk_embed_kind kind, rank_frame *frame, rrk_error *err)
 {
     const enc_specials *special = enc_special_ids(task->encoder);
     enc_ids prompt RRK_AUTO(enc_ids_free) = {0};
     RRK_TRY(enc_tokenize(task->encoder, enc_prompt(task->encoder, kind), SIZE_MAX, &prompt, NULL, err));
-    RRK_TRY(rank_ids_add(&frame->before, &special->cls, 1, err));
+    RRK_TRY(rank_ids_add(&frame->before, &special->cls, special->cls >= 0, err));
     RRK_TRY(rank_ids_add(&frame->before, prompt.ids, prompt.len, err));
     return rank_ids_add(&frame->after, &special->sep, 1, err);
 }

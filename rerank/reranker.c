@@ -1,4 +1,5 @@
 /* The public reranker: opening strategies, running calls, and turning scores into hits. */
+#define RRK_EXPERIMENTAL
 #include "rerank/reranker.h"
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -121,6 +122,7 @@ typedef struct ranking {
     rrk_rank_request *requests;
     size_t n_requests;
     bool is_many; /* rrk_reranker_rank_many(): on_error and done hold */
+    double *view_scores; /* of the only request; NULL: not asked for */
 } ranking;
 
 static void free_ranking(ranking *r)
@@ -225,6 +227,8 @@ static rrk_status rank_all(ranking *r, const base_deadline *deadline, rrk_error 
         status = rank_call_make_tasks(c, r->requests, r->n_requests, err);
     if (status == RRK_OK)
         status = answer_empty(r, err);
+    if (r->view_scores && c->n_tasks == 1)
+        c->tasks[0].view_scores = r->view_scores;
     if (status == RRK_OK)
         status = drive(r, deadline, err);
     c->stats.total_ms = base_ms_since(start_ns);
@@ -268,6 +272,28 @@ rrk_status rrk_reranker_rank_many(rrk_reranker *reranker, rrk_rank_request *requ
         return base_fail(err, RRK_E_INVALID, 0, "%s is NULL", !reranker ? "reranker" : "requests");
     ranking r RRK_AUTO(free_ranking) = {
         .call = {.reranker = reranker}, .requests = requests, .n_requests = n_requests, .is_many = true};
+    RRK_TRY(rank_take_options(options, &r.call.options, err));
+    const rrk_rank_options *o = &r.call.options;
+    base_deadline deadline = base_deadline_in(o->timeout_ms, o->cancel, o->cancel_ctx);
+    return rank_all(&r, &deadline, err);
+}
+
+rrk_status rrk_reranker_rank_views(rrk_reranker *reranker, rrk_text query, const rrk_passage *passages,
+                                   size_t n_passages, const rrk_rank_options *options, double *scores, size_t n_views,
+                                   rrk_error *err)
+{
+    base_error_clear(err);
+    if (!reranker || (!scores && n_passages))
+        return base_fail(err, RRK_E_INVALID, 0, "%s is NULL", !reranker ? "reranker" : "scores");
+    RRK_TRY(base_owner_check(&reranker->owner, "reranker", err));
+    if (reranker->strategy != &rank_mvp)
+        return base_fail(err, RRK_E_UNSUPPORTED, 0, "strategy '%s' has no views", reranker->strategy->name);
+    if (n_views != enc_n_views(reranker->encoder))
+        return base_fail(err, RRK_E_INVALID, 0, "n_views is %zu, the model has %zu", n_views,
+                         enc_n_views(reranker->encoder));
+    rrk_rank_request request = {.query = query, .passages = passages, .n_passages = n_passages};
+    ranking r RRK_AUTO(free_ranking) = {
+        .call = {.reranker = reranker}, .requests = &request, .n_requests = 1, .view_scores = scores};
     RRK_TRY(rank_take_options(options, &r.call.options, err));
     const rrk_rank_options *o = &r.call.options;
     base_deadline deadline = base_deadline_in(o->timeout_ms, o->cancel, o->cancel_ctx);

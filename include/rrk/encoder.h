@@ -69,6 +69,7 @@ typedef struct rrk_encoder_info {
     char architecture[64]; /* as in config.json, e.g. "BertModel" */
     char name[192];        /* the folder's last component with a hash of the weights' header: "minilm-1f2e3d4c" */
     char compute[64];      /* what it runs on, e.g. "cpu f32 avx512" */
+    uint32_t n_views;      /* of RRK_HEAD_VIEWS, otherwise 0 */
 } rrk_encoder_info;
 
 RRK_API rrk_status rrk_encoder_get_info(const rrk_encoder *encoder, rrk_encoder_info *info, rrk_error *err);

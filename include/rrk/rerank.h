@@ -226,6 +226,16 @@ RRK_API rrk_status rrk_reranker_rank_many(rrk_reranker *reranker, rrk_rank_reque
 RRK_API rrk_status rrk_reranker_predict(rrk_reranker *reranker, const rrk_rank_request *requests, size_t n_requests,
                                         const rrk_rank_options *options, rrk_rank_stats *stats, rrk_error *err);
 
+#ifdef RRK_EXPERIMENTAL
+/*
+ * Why strategy "mvp" orders a list as it does: what each view says of each passage, scores [n_passages, n_views], row i for
+ * passage i; a passage's score is the mean of its row. n_views is the encoder's (rrk_encoder_info). May change or go.
+ */
+RRK_API rrk_status rrk_reranker_rank_views(rrk_reranker *reranker, rrk_text query, const rrk_passage *passages,
+                                           size_t n_passages, const rrk_rank_options *options, double *scores,
+                                           size_t n_views, rrk_error *err);
+#endif
+
 #ifdef __cplusplus
 }
 #endif

@@ -19,7 +19,7 @@ def main():
     headers = sorted(pathlib.Path(include).glob("rrk/*.h"))
     good = bool(headers)
     for header in headers:
-        source = f"#include <rrk/{header.name}>\n"
+        source = f"#define RRK_EXPERIMENTAL\n#include <rrk/{header.name}>\n"
         good &= compiles([cc, "-x", "c", "-std=c99", "-I", include], source)
         good &= compiles([cxx, "-x", "c++", "-std=c++11", "-I", include], source)
     print(f"{len(headers)} headers")

@@ -179,9 +179,11 @@ Test(kernel_check, norm_with_residual)
     }
 }
 
-static void check_attention(const cpu_kernels *k, size_t n_tokens, size_t n_heads, size_t d_head, float scale)
+static void check_attention(const cpu_kernels *k, size_t n_tokens, size_t n_heads, size_t d_head, float scale,
+                            bool has_bias)
 {
-    size_t d = n_heads * d_head;
+    size_t d = n_heads * d_head, bias_stride = 2 * n_tokens + CPU_BIAS_PAD;
+    guarded bias = make(n_heads * bias_stride, 3, scale);
     guarded qkv = make(n_tokens * 3 * d, n_tokens * 7 + d_head, scale);
     guarded x = make(n_tokens * d, 1, 0), y = make(n_tokens * d, 1, 0);
     guarded scratch = make(cpu_attention_scratch(n_tokens, d_head), 2, 1);
@@ -192,6 +194,8 @@ static void check_attention(const cpu_kernels *k, size_t n_tokens, size_t n_head
         .d = d,
         .n_heads = n_heads,
         .scale = 1 / sqrtf((float)d_head),
+        .bias = has_bias ? bias.data + n_tokens : NULL,
+        .bias_stride = bias_stride,
         .scratch = scratch.data,
     };
     k->attention(&a);
@@ -203,6 +207,7 @@ static void check_attention(const cpu_kernels *k, size_t n_tokens, size_t n_head
     drop(&x, "attention");
     drop(&y, "attention");
     drop(&scratch, "attention's scratch");
+    drop(&bias, "attention's bias");
 }
 
 Test(kernel_check, attention)
@@ -213,7 +218,7 @@ Test(kernel_check, attention)
     {
         for (size_t t = 0; t < RRK_COUNT(TOKENS); t++) {
             for (size_t h = 0; h < RRK_COUNT(HEADS); h++)
-                check_attention(k, TOKENS[t], 1 + t % 3, HEADS[h], t % 2 ? 1 : 6);
+                check_attention(k, TOKENS[t], 1 + t % 3, HEADS[h], t % 2 ? 1 : 6, (t + h) % 3 == 0);
         }
     }
 }
@@ -221,7 +226,7 @@ Test(kernel_check, attention)
 Test(kernel_check, attention_survives_scores_far_apart)
 {
     FOR_EACH_TABLE(k)
-    check_attention(k, 33, 2, 32, 40);
+    check_attention(k, 33, 2, 32, 40, false);
 }
 
 Test(kernel_check, mean_and_length)
@@ -244,5 +249,110 @@ Test(kernel_check, mean_and_length)
         float zeros[5] = {0};
         k->normalize(zeros, 5);
         cr_assert_eq(zeros[0], 0);
+    }
+}
+
+Test(kernel_check, rms_norm_in_place_and_not)
+{
+    FOR_EACH_TABLE(k)
+    {
+        for (uint64_t round = 0; round < ROUNDS; round++) {
+            size_t rows = pick(round * 3, 1, 7), d = pick(round * 3 + 1, 1, 800);
+            guarded in = make(rows * d, round, 3), gain = make(d, 300 + round, 2), x = make(rows * d, 1, 0),
+                    y = make(rows * d, 1, 0);
+            k->rms_norm(x.data, in.data, gain.data, 1e-6f, rows, d);
+            cpu_kernels_plain.rms_norm(y.data, in.data, gain.data, 1e-6f, rows, d);
+            compare(k->isa, "rms_norm", &x, &y, 1e-5);
+            k->rms_norm(in.data, in.data, gain.data, 1e-6f, rows, d);
+            compare(k->isa, "rms_norm in place", &in, &y, 1e-5);
+            guarded *const all[] = {&in, &gain, &x, &y};
+            for (size_t i = 0; i < RRK_COUNT(all); i++)
+                drop(all[i], "rms_norm");
+        }
+    }
+}
+
+Test(kernel_check, add_and_gate)
+{
+    static const cpu_activation GATES[] = {CPU_RELU, CPU_GELU_TANH, CPU_GELU_ERF};
+    FOR_EACH_TABLE(k)
+    {
+        for (uint64_t round = 0; round < ROUNDS; round++) {
+            size_t rows = pick(round * 4, 1, 7), cols = 2 * pick(round * 4 + 1, 1, 200);
+            guarded x = make(rows * cols, round, 3), y = make(rows * cols, round, 3),
+                    delta = make(rows * cols, 50 + round, 2), bias = make(cols, 90 + round, 1);
+            k->add(x.data, delta.data, bias.data, rows, cols);
+            cpu_kernels_plain.add(y.data, delta.data, bias.data, rows, cols);
+            compare(k->isa, "add", &x, &y, 1e-6);
+            cpu_activation activation = GATES[round % RRK_COUNT(GATES)];
+            k->gate(x.data, rows, cols / 2, activation);
+            cpu_kernels_plain.gate(y.data, rows, cols / 2, activation);
+            x.n = y.n = rows * cols / 2;
+            compare(k->isa, "gate", &x, &y, 1e-5);
+            x.n = y.n = rows * cols;
+            guarded *const all[] = {&x, &y, &delta, &bias};
+            for (size_t i = 0; i < RRK_COUNT(all); i++)
+                drop(all[i], "add or gate");
+        }
+    }
+}
+
+/* Rows further apart than they are long, at both ends. */
+static void check_dots(const cpu_kernels *k, uint64_t round)
+{
+    size_t d = pick(round * 7, 1, 300), n_a = pick(round * 7 + 1, 1, 13), n_b = pick(round * 7 + 2, 1, 40);
+    size_t a_stride = d + round % 5, b_stride = d + round % 3, out_stride = n_b + round % 4;
+    guarded a = make(n_a * a_stride, round, 1), b = make(n_b * b_stride, 70 + round, 1);
+    guarded x = make(n_a * out_stride, 1, 0), y = make(n_a * out_stride, 1, 0);
+    cpu_rows left = {a.data, a_stride, n_a}, right = {b.data, b_stride, n_b};
+    k->dots(x.data, out_stride, left, right, d);
+    cpu_kernels_plain.dots(y.data, out_stride, left, right, d);
+    compare(k->isa, "dots", &x, &y, 1e-5);
+    guarded *const all[] = {&a, &b, &x, &y};
+    for (size_t i = 0; i < RRK_COUNT(all); i++)
+        drop(all[i], "dots");
+}
+
+static void check_combine(const cpu_kernels *k, uint64_t round)
+{
+    size_t d = pick(round * 9, 1, 300), n_out = pick(round * 9 + 1, 1, 13), n_rows = pick(round * 9 + 2, 1, 150);
+    size_t w_stride = n_rows + round % 3, row_stride = d + round % 5, out_stride = d + round % 4;
+    guarded w = make(n_out * w_stride, round, 1), rows = make(n_rows * row_stride, 70 + round, 1);
+    guarded x = make(n_out * out_stride, 1, 0), y = make(n_out * out_stride, 1, 0);
+    cpu_rows weights = {w.data, w_stride, n_out}, from = {rows.data, row_stride, n_rows};
+    k->combine(x.data, out_stride, weights, from, d);
+    cpu_kernels_plain.combine(y.data, out_stride, weights, from, d);
+    compare(k->isa, "combine", &x, &y, 1e-5);
+    guarded *const all[] = {&w, &rows, &x, &y};
+    for (size_t i = 0; i < RRK_COUNT(all); i++)
+        drop(all[i], "combine");
+}
+
+Test(kernel_check, products_of_a_few_rows_with_many)
+{
+    FOR_EACH_TABLE(k)
+    {
+        for (uint64_t round = 0; round < ROUNDS; round++) {
+            check_dots(k, round);
+            check_combine(k, round);
+        }
+    }
+}
+
+Test(kernel_check, softmax_of_one_row)
+{
+    static const float SCALES[] = {0.1f, 1, 8, 100};
+    FOR_EACH_TABLE(k)
+    {
+        for (uint64_t round = 0; round < 2 * ROUNDS; round++) {
+            size_t n = pick(round * 2, 1, 600);
+            float scale = SCALES[round % RRK_COUNT(SCALES)];
+            guarded x = make(n, round, scale), y = make(n, round, scale);
+            k->softmax(x.data, 0.5f, n);
+            cpu_kernels_plain.softmax(y.data, 0.5f, n);
+            compare(k->isa, "softmax", &x, &y, 1e-5);
+            drop(&x, "softmax");
+            drop(&y, "softmax");
+        }
     }
 }

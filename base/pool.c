@@ -142,3 +142,10 @@ void base_pool_run(base_pool *pool, size_t n_tasks, base_pool_task task, void *c
     pthread_mutex_unlock(&pool->lock);
     pthread_mutex_unlock(&pool->turn);
 }
+
+void base_pool_run_one(base_pool *pool, base_pool_task task, void *ctx)
+{
+    pthread_mutex_lock(&pool->turn);
+    task(ctx, 0, 0);
+    pthread_mutex_unlock(&pool->turn);
+}

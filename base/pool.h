@@ -16,5 +16,7 @@ rrk_status base_pool_new(base_pool **out, int n_threads, rrk_error *err);
 void base_pool_free(base_pool *pool);
 int base_pool_size(const base_pool *pool);
 void base_pool_run(base_pool *pool, size_t n_tasks, base_pool_task task, void *ctx);
+/* A job of one task, on the calling thread for certain. */
+void base_pool_run_one(base_pool *pool, base_pool_task task, void *ctx);
 
 #endif

@@ -193,7 +193,7 @@ rrk_status enc_run(rrk_encoder *encoder, const enc_row *rows, size_t n_rows, flo
     return RRK_OK;
 }
 
-/* A list's anchors are one batch, so one worker makes them: the calling thread. */
+/* A list's anchors are one batch, which the calling thread takes. */
 typedef struct anchors_run {
     run run;
     const float *vectors;
@@ -205,7 +205,7 @@ static void anchors_task(void *ctx, size_t task, int worker)
 {
     anchors_run *a = ctx;
     const rrk_encoder *encoder = a->run.encoder;
-    enc_stop stop = {worker == 0 ? stop_asked_by_caller : stop_asked, &a->run};
+    enc_stop stop = {stop_asked_by_caller, &a->run};
     rrk_error error = {0};
     rrk_status status = encoder->model->kind->anchors(encoder->model, encoder->workers[worker].session, a->vectors,
                                                       a->n, &stop, a->scores, &error);
@@ -226,7 +226,7 @@ rrk_status enc_anchors(rrk_encoder *encoder, const float *vectors, size_t n, flo
         .n = n,
         .scores = scores,
     };
-    base_pool_run(encoder->pool, 1, anchors_task, &a);
+    base_pool_run_one(encoder->pool, anchors_task, &a);
     pthread_mutex_destroy(&a.run.lock);
     if (a.run.status != RRK_OK)
         return base_fail(err, a.run.status, a.run.error.detail, "%s", a.run.error.message);

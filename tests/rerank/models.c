@@ -33,12 +33,12 @@ static rig rig_write(const char *shape)
     return r;
 }
 
-static rig rig_open(const char *shape, const char *strategy, size_t n_views)
+static rig rig_open_with(const char *shape, const char *strategy, size_t n_views, int n_threads)
 {
     rig r = rig_write(shape);
     rrk_encoder_options options;
     rrk_encoder_options_init(&options);
-    options.n_threads = 2;
+    options.n_threads = n_threads;
     options.n_views = n_views;
     rrk_error err;
     cr_assert_eq(rrk_encoder_open(&r.encoder, r.f.dir, &options, &err), RRK_OK, "%s", err.message);
@@ -47,6 +47,11 @@ static rig rig_open(const char *shape, const char *strategy, size_t n_views)
     reranker.encoder = r.encoder;
     cr_assert_eq(rrk_reranker_open(&r.reranker, strategy, &reranker, &err), RRK_OK, "%s", err.message);
     return r;
+}
+
+static rig rig_open(const char *shape, const char *strategy, size_t n_views)
+{
+    return rig_open_with(shape, strategy, n_views, 2);
 }
 
 static void rig_close(rig *r)
@@ -334,7 +339,7 @@ static int cancel_at(void *ctx)
 
 Test(models, cancelling_stops_the_decoder_too_and_the_next_call_works)
 {
-    rig r = rig_open("mvp10", "mvp", 4);
+    rig r = rig_open_with("mvp10", "mvp", 4, 1);
     rrk_passage one = {.text = rrk_text_of("word50")};
     rrk_rank_options options;
     rrk_rank_options_init(&options);
@@ -351,7 +356,8 @@ Test(models, cancelling_stops_the_decoder_too_and_the_next_call_works)
         cr_assert(status == RRK_OK || (status == RRK_E_CANCELLED && err.status == RRK_E_CANCELLED), "%s", err.message);
         cr_assert_lt(n_looks, 100);
     }
-    cr_assert_gt(n_looks, 5, "it was asked %d times only", n_looks);
+    /* Each of the two layers of either stack asks, and so do calls and batches. */
+    cr_assert_geq(n_looks, 8, "it was asked %d times only", n_looks);
     rig_close(&r);
 }
 

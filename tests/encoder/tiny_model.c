@@ -12,7 +12,7 @@ static const uint32_t LENGTHS[TINY_N_ROWS] = {3, 7, 16, 17, 31, 33, 64, 65, 100,
 
 static void add_linear(tiny_writer *w, const char *prefix, const char *name, uint32_t n_out, uint32_t n_in)
 {
-    char full[128];
+    char full[192];
     snprintf(full, sizeof full, "%s%s.weight", prefix, name);
     tiny_add(w, full, strcmp(name, "classifier") == 0 ? TINY_HEAD : TINY_MATRIX, n_out, n_in);
     snprintf(full, sizeof full, "%s%s.bias", prefix, name);
@@ -21,7 +21,7 @@ static void add_linear(tiny_writer *w, const char *prefix, const char *name, uin
 
 static void add_norm(tiny_writer *w, const char *prefix, const char *name, uint32_t d)
 {
-    char full[128];
+    char full[192];
     snprintf(full, sizeof full, "%s%s.weight", prefix, name);
     tiny_add(w, full, TINY_GAIN, d, 0);
     snprintf(full, sizeof full, "%s%s.bias", prefix, name);

@@ -27,7 +27,7 @@ extern const cli_table cli_setup_table; /* of a cli_setup, without its llm and l
 
 typedef struct cli_system {
     const char *written; /* as on the command line; borrowed */
-    char *name;          /* the strategy; owned */
+    char *name;          /* the strategy, or the run's file; owned */
     char *arguments;     /* what setup points into; owned */
     cli_setup setup;
     rrk_encoder *encoder; /* borrowed from the systems */

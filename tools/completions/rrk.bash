@@ -5,11 +5,11 @@ _rrk()
     local words
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
-        COMPREPLY=($(compgen -W "import embed retrieve search rerank eval info help --help --version" -- "$current"))
+        COMPREPLY=($(compgen -W "import embed retrieve search rerank eval compare info help --help --version" -- "$current"))
         return
     fi
     case $verb:$previous in
-    help:*) COMPREPLY=($(compgen -W "import embed retrieve search rerank eval info" -- "$current")); return ;;
+    help:*) COMPREPLY=($(compgen -W "import embed retrieve search rerank eval compare info" -- "$current")); return ;;
     import:--store | import:-s) COMPREPLY=($(compgen -f -- "$current")); return ;;
     import:--format) COMPREPLY=($(compgen -W "auto beir msmarco text" -- "$current")); return ;;
     import:--batch) :; return ;;
@@ -36,7 +36,7 @@ _rrk()
     search:--candidates | search:-c) :; return ;;
     search:--long) COMPREPLY=($(compgen -W "truncate chunk" -- "$current")); return ;;
     search:--timeout) :; return ;;
-    rerank:--strategy | rerank:-S) COMPREPLY=($(compgen -W "embedding cross" -- "$current")); return ;;
+    rerank:--strategy | rerank:-S) COMPREPLY=($(compgen -W "embedding cross full sliding" -- "$current")); return ;;
     rerank:--model | rerank:-m) COMPREPLY=($(compgen -d -- "$current")); return ;;
     rerank:--threads | rerank:-t) :; return ;;
     rerank:--candidates | rerank:-c) COMPREPLY=($(compgen -f -- "$current")); return ;;
@@ -50,10 +50,81 @@ _rrk()
     rerank:--max-query-tokens) :; return ;;
     rerank:--long) COMPREPLY=($(compgen -W "truncate chunk" -- "$current")); return ;;
     rerank:--timeout) :; return ;;
+    rerank:--llm) :; return ;;
+    rerank:--llm-model) :; return ;;
+    rerank:--llm-key-env) :; return ;;
+    rerank:--llm-key-file) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    rerank:--extra-body) :; return ;;
+    rerank:--proxy) :; return ;;
+    rerank:--ca-file) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    rerank:--in-flight) :; return ;;
+    rerank:--retries) :; return ;;
+    rerank:--attempt-timeout) :; return ;;
+    rerank:--context) :; return ;;
+    rerank:--seed) :; return ;;
+    rerank:--cap-name) COMPREPLY=($(compgen -W "auto max_tokens max_completion_tokens" -- "$current")); return ;;
+    rerank:--grammar) COMPREPLY=($(compgen -W "gbnf regex guided_regex json_schema" -- "$current")); return ;;
+    rerank:--cache) COMPREPLY=($(compgen -W "off read write" -- "$current")); return ;;
+    rerank:--cache-store) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    rerank:--prices) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    rerank:--call-log) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    rerank:--window) :; return ;;
+    rerank:--stride) :; return ;;
+    rerank:--order) COMPREPLY=($(compgen -W "given reversed shuffled" -- "$current")); return ;;
+    rerank:--order-seed) :; return ;;
+    rerank:--prompt) :; return ;;
+    rerank:--passage-words) :; return ;;
+    rerank:--thinking-tokens) :; return ;;
+    rerank:--constrain) COMPREPLY=($(compgen -W "[off list strict]" -- "$current")); return ;;
+    rerank:--passes) :; return ;;
+    rerank:--on-error) COMPREPLY=($(compgen -W "fail keep" -- "$current")); return ;;
     eval:--measures | eval:-m) :; return ;;
     eval:--level | eval:-l) :; return ;;
     eval:--permutations) :; return ;;
     eval:--seed) :; return ;;
+    compare:--qrels) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    compare:--candidates | compare:-c) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    compare:--store | compare:-s) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    compare:--run) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    compare:--queries | compare:-q) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    compare:--html) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    compare:--permutations) :; return ;;
+    compare:--permutation-seed) :; return ;;
+    compare:--threads | compare:-t) :; return ;;
+    compare:--model | compare:-m) COMPREPLY=($(compgen -d -- "$current")); return ;;
+    compare:--top-n | compare:-n) :; return ;;
+    compare:--max-passage-tokens) :; return ;;
+    compare:--max-query-tokens) :; return ;;
+    compare:--long) COMPREPLY=($(compgen -W "truncate chunk" -- "$current")); return ;;
+    compare:--timeout) :; return ;;
+    compare:--llm) :; return ;;
+    compare:--llm-model) :; return ;;
+    compare:--llm-key-env) :; return ;;
+    compare:--llm-key-file) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    compare:--extra-body) :; return ;;
+    compare:--proxy) :; return ;;
+    compare:--ca-file) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    compare:--in-flight) :; return ;;
+    compare:--retries) :; return ;;
+    compare:--attempt-timeout) :; return ;;
+    compare:--context) :; return ;;
+    compare:--seed) :; return ;;
+    compare:--cap-name) COMPREPLY=($(compgen -W "auto max_tokens max_completion_tokens" -- "$current")); return ;;
+    compare:--grammar) COMPREPLY=($(compgen -W "gbnf regex guided_regex json_schema" -- "$current")); return ;;
+    compare:--cache) COMPREPLY=($(compgen -W "off read write" -- "$current")); return ;;
+    compare:--cache-store) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    compare:--prices) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    compare:--call-log) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    compare:--window) :; return ;;
+    compare:--stride) :; return ;;
+    compare:--order) COMPREPLY=($(compgen -W "given reversed shuffled" -- "$current")); return ;;
+    compare:--order-seed) :; return ;;
+    compare:--prompt) :; return ;;
+    compare:--passage-words) :; return ;;
+    compare:--thinking-tokens) :; return ;;
+    compare:--constrain) COMPREPLY=($(compgen -W "[off list strict]" -- "$current")); return ;;
+    compare:--passes) :; return ;;
+    compare:--on-error) COMPREPLY=($(compgen -W "fail keep" -- "$current")); return ;;
     info:--threads | info:-t) :; return ;;
     esac
     case $verb in
@@ -61,8 +132,9 @@ _rrk()
     embed) words="--store --model --threads --replace --help" ;;
     retrieve) words="--store --queries --top-k --retriever --model --threads --k1 --b --output --tag --qrels --drop-self --help" ;;
     search) words="--store --strategy --retriever --model --threads --results --candidates --long --timeout --compare --json --help" ;;
-    rerank) words="--strategy --model --threads --candidates --store --run --queries --output --tag --top-n --max-passage-tokens --max-query-tokens --long --timeout --provenance --json --help" ;;
+    rerank) words="--strategy --model --threads --candidates --store --run --queries --output --tag --top-n --max-passage-tokens --max-query-tokens --long --timeout --resume --dry-run --provenance --json --help --llm --llm-model --llm-key-env --llm-key-file --extra-body --proxy --ca-file --in-flight --retries --attempt-timeout --context --seed --cap-name --grammar --no-stream --cache --cache-store --prices --call-log --window --stride --order --order-seed --prompt --passage-words --thinking-tokens --constrain --passes --ask-top-n --no-early-stop --on-error" ;;
     eval) words="--measures --per-query --complete --level --drop-self --sets --compare --permutations --seed --json --help" ;;
+    compare) words="--qrels --candidates --store --run --queries --html --json --no-reversed --permutations --permutation-seed --threads --help --model --top-n --max-passage-tokens --max-query-tokens --long --timeout --llm --llm-model --llm-key-env --llm-key-file --extra-body --proxy --ca-file --in-flight --retries --attempt-timeout --context --seed --cap-name --grammar --no-stream --cache --cache-store --prices --call-log --window --stride --order --order-seed --prompt --passage-words --thinking-tokens --constrain --passes --ask-top-n --no-early-stop --on-error" ;;
     info) words="--threads --json --help" ;;
     *) return ;;
     esac

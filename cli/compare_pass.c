@@ -150,7 +150,10 @@ static rrk_status run(job *j, const cli_verb *verb, rrk_error *err)
     };
     rrk_rank_options_init(&batch.rank);
     batch.rank.top_n = setup->top_n;
-    batch.rank.request_timeout_ms = (int64_t)setup->timeout_ms;
+    if (batch.in_flight)
+        batch.rank.request_timeout_ms = (int64_t)setup->timeout_ms;
+    else
+        batch.rank.timeout_ms = (int64_t)setup->timeout_ms;
     batch.rank.max_tokens_per_passage = setup->max_passage_tokens;
     batch.rank.max_query_tokens = setup->max_query_tokens;
     batch.rank.long_passage = (rrk_long_passage)setup->long_passage;

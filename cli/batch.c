@@ -110,6 +110,7 @@ static rrk_status add_list(block *b, const cli_list *list, size_t bytes, rrk_err
     b->batch->totals.n_passages += list->n_passages;
     slot->ranked.skipped = b->batch->skip && b->batch->skip(b->batch->ctx, list->qid);
     if (slot->ranked.skipped) {
+        b->batch->totals.n_resumed++;
         b->n_ended++;
         return RRK_OK;
     }
@@ -207,6 +208,10 @@ static void rename_request(block *b, rrk_error *err)
 {
     size_t request;
     int used = 0;
+    if (b->n_requests == 1) { /* which it does not even number */
+        name_query(err, b->slots[b->slot_of[0]].ranked.list.qid);
+        return;
+    }
     if (sscanf(err->message, "request %zu: %n", &request, &used) != 1 || used == 0 || request >= b->n_requests)
         return;
     memmove(err->message, err->message + used, strlen(err->message + used) + 1);

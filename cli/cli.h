@@ -18,6 +18,7 @@ int cli_embed(int argc, char **argv);
 int cli_retrieve(int argc, char **argv);
 int cli_search(int argc, char **argv);
 int cli_rerank(int argc, char **argv);
+int cli_label(int argc, char **argv);
 int cli_eval(int argc, char **argv);
 int cli_compare(int argc, char **argv);
 int cli_info(int argc, char **argv);
@@ -151,7 +152,7 @@ const char *cli_format_bytes(char out[CLI_NUMBER_SIZE], uint64_t n);
 /* At most columns characters of text on one line, control characters turned to blanks; returns characters written. */
 size_t cli_put_text(FILE *out, rrk_text text, size_t columns);
 /* The title, or the beginning of the text when there is none. */
-rrk_text cli_label(const rrk_passage *passage);
+rrk_text cli_heading(const rrk_passage *passage);
 
 /* --- handles, for RRK_AUTO --- */
 

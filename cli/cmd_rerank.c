@@ -21,10 +21,6 @@ typedef struct rerank_values {
     int strategy;
     const char *model;
     size_t threads;
-    const char *candidates;
-    const char *store;
-    const char *run;
-    const char *queries;
     const char *output;
     const char *tag;
     size_t top_n;
@@ -36,6 +32,7 @@ typedef struct rerank_values {
     bool dry_run;
     bool provenance;
     bool json;
+    cli_source_values source;
     cli_llm_values llm;
     cli_list_values list;
 } rerank_values;
@@ -45,10 +42,6 @@ static const cli_option options[] = {
     {"strategy", 'S', CLI_CHOICE, AT(strategy), "embedding|cross|full|sliding", "how to rank", 0, 0, true, 0},
     CLI_TEXT_ROW("model", 'm', AT(model), "DIR", "a model in Hugging Face's layout; for embedding and cross"),
     CLI_COUNT_ROW("threads", 't', AT(threads), "worker threads (0: one a processor)", 0, RRK_ENCODER_MAX_THREADS),
-    CLI_TEXT_ROW("candidates", 'c', AT(candidates), "FILE", "queries with their candidates, a JSON object a line"),
-    CLI_TEXT_ROW("store", 's', AT(store), "FILE", "the store that has the passages of --run"),
-    CLI_TEXT_ROW("run", 0, AT(run), "FILE", "the TREC run to rerank"),
-    CLI_TEXT_ROW("queries", 'q', AT(queries), "FILE", "the queries of --run"),
     CLI_TEXT_ROW("output", 'o', AT(output), "FILE", "where the run goes (-: standard output)"),
     CLI_TEXT_ROW("tag", 0, AT(tag), "NAME", "the run's last column (the strategy's name)"),
     CLI_COUNT_ROW("top-n", 'n', AT(top_n), "lines a query (0: all)", 0, RRK_RERANK_MAX_PASSAGES),
@@ -72,15 +65,13 @@ static const cli_verb verb = {
              "candidates in one prompt) and sliding (a window that moves from the back to the front) an LLM.",
     .options = options,
     .n_options = RRK_COUNT(options),
-    .shared = {{&cli_llm_table, AT(llm)}, {&cli_ranking_table, AT(list)}},
+    .shared = {{&cli_source_table, AT(source)}, {&cli_llm_table, AT(llm)}, {&cli_ranking_table, AT(list)}},
 };
 
 /* Everything open while queries are ranked. */
 typedef struct job {
     const rerank_values *values;
     bool has_llm;
-    rrk_store *store;
-    eval_queries queries;
     rrk_encoder *encoder;
     rrk_encoder_info info; /* of the encoder */
     cli_llm llm;
@@ -100,19 +91,7 @@ static void job_free(job *j)
     rrk_reranker_close(j->batch.reranker);
     cli_llm_close(&j->llm);
     rrk_encoder_close(j->encoder);
-    eval_queries_free(&j->queries);
-    rrk_store_close(j->store);
     base_buf_free(&j->options);
-}
-
-static rrk_status open_source(job *j, rrk_error *err)
-{
-    const rerank_values *values = j->values;
-    if (values->candidates)
-        return cli_source_of_file(&j->batch.source, values->candidates, err);
-    RRK_TRY(cli_open_store(&j->store, values->store, RRK_STORE_READONLY, err));
-    RRK_TRY(eval_queries_read(&j->queries, values->queries, err));
-    return cli_source_of_run(&j->batch.source, values->run, j->store, &j->queries, err);
 }
 
 static rrk_status open_model(job *j, rrk_reranker_options *given, rrk_error *err)
@@ -126,7 +105,7 @@ static rrk_status open_model(job *j, rrk_reranker_options *given, rrk_error *err
         return RRK_OK;
     }
     cli_llm_values llm = values->dry_run ? cli_llm_for_prediction(&values->llm) : values->llm;
-    RRK_TRY(cli_llm_open(&j->llm, &llm, values->store, err));
+    RRK_TRY(cli_llm_open(&j->llm, &llm, values->source.store, err));
     RRK_TRY(cli_prompt_hash(&values->list, j->prompt_hash, err));
     cli_llm_fill(&j->llm, &values->list, given);
     return RRK_OK;
@@ -145,11 +124,12 @@ static rrk_status describe(job *j, rrk_error *err)
     RRK_TRY(base_buf_append_string(&llm, j->has_llm ? "" : "{}", err));
     if (j->has_llm)
         RRK_TRY(cli_llm_describe(&values->llm, &values->list, values->strategy == STRATEGY_SLIDING, &llm, err));
-    json_t *json RRK_AUTO(free_json) = json_pack(
-        "{s:I, s:I, s:I, s:s, s:I, s:s*, s:s*, s:s*, s:s*}", "top_n", (json_int_t)values->top_n, "max_passage_tokens",
-        (json_int_t)values->max_passage_tokens, "max_query_tokens", (json_int_t)values->max_query_tokens, "long",
-        long_names[values->long_passage], "timeout_ms", (json_int_t)values->timeout_ms, "candidates",
-        values->candidates, "store", values->store, "run", values->run, "queries", values->queries);
+    json_t *json RRK_AUTO(free_json) =
+        json_pack("{s:I, s:I, s:I, s:s, s:I, s:s*, s:s*, s:s*, s:s*}", "top_n", (json_int_t)values->top_n,
+                  "max_passage_tokens", (json_int_t)values->max_passage_tokens, "max_query_tokens",
+                  (json_int_t)values->max_query_tokens, "long", long_names[values->long_passage], "timeout_ms",
+                  (json_int_t)values->timeout_ms, "candidates", values->source.candidates, "store",
+                  values->source.store, "run", values->source.run, "queries", values->source.queries);
     json_t *more RRK_AUTO(free_json) = json_loads(llm.data, 0, NULL);
     if (!json || json_object_update(json, more) != 0)
         return base_fail_nomem(err, llm.len);
@@ -236,7 +216,6 @@ static rrk_status put_query(void *ctx, const cli_ranked *ranked, rrk_error *err)
     const cli_finished *finished = cli_partial_find(&j->partial, ranked->list.qid);
     fwrite(finished->lines.data, 1, finished->lines.len, j->output.stream);
     cli_stats_add(&j->batch.totals.rank, &finished->stats);
-    j->batch.totals.n_resumed++;
     return RRK_OK;
 }
 
@@ -292,7 +271,7 @@ static rrk_status run(job *j, rrk_error *err)
 {
     rrk_reranker_options given;
     rrk_reranker_options_init(&given);
-    RRK_TRY(open_source(j, err));
+    RRK_TRY(cli_source_open(&j->batch.source, &j->values->source, err));
     RRK_TRY(open_model(j, &given, err));
     RRK_TRY(rrk_reranker_open(&j->batch.reranker, strategy_names[j->values->strategy], &given, err));
     RRK_TRY(describe(j, err));
@@ -325,7 +304,7 @@ static int check_strategy(const rerank_values *values)
         return cli_usage_error(&verb, "--strategy %s excludes --model (the LLM's name is --llm-model)", name);
     if (!values->llm.url)
         return cli_usage_error(&verb, "--strategy %s needs --llm", name);
-    int code = cli_llm_check(&verb, &values->llm, values->store);
+    int code = cli_llm_check(&verb, &values->llm, values->source.store);
     if (code != CLI_GO_ON)
         return code;
     return cli_list_check(&verb, &values->list, values->strategy == STRATEGY_SLIDING);
@@ -333,11 +312,9 @@ static int check_strategy(const rerank_values *values)
 
 static int check(const rerank_values *values)
 {
-    bool any_run = values->run || values->queries;
-    if (!values->candidates && !(values->store && values->run && values->queries))
-        return cli_usage_error(&verb, "needs --candidates, or --store, --run and --queries");
-    if (values->candidates && (any_run || values->store))
-        return cli_usage_error(&verb, "--candidates excludes --store, --run and --queries");
+    int code = cli_source_check(&verb, &values->source);
+    if (code != CLI_GO_ON)
+        return code;
     if (strcmp(values->output, "-") == 0 && (values->provenance || values->resume))
         return cli_usage_error(&verb, "--%s needs --output FILE", values->provenance ? "provenance" : "resume");
     if (values->tag && strpbrk(values->tag, " \t\n"))

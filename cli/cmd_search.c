@@ -1,4 +1,5 @@
 /* rrk search: one question to a store, answered at once; search_print.c shows what this file found. */
+#include "cli/llm_options.h"
 #include "cli/search.h"
 
 #include "base/alloc.h"
@@ -17,12 +18,14 @@ typedef struct search_values {
     bool compare;
     bool json;
     const char *query;
+    cli_llm_values llm;
+    cli_list_values list;
 } search_values;
 
 #define AT(field) offsetof(search_values, field)
 static const cli_option options[] = {
     CLI_NEEDED_ROW("store", 's', AT(store), "FILE", "the store"),
-    CLI_CHOICE_ROW("strategy", 'S', AT(strategy), "bm25|embedding|cross",
+    CLI_CHOICE_ROW("strategy", 'S', AT(strategy), "bm25|embedding|cross|full|sliding",
                    "who has the last word (what the model can do)"),
     CLI_CHOICE_ROW("retriever", 'r', AT(retriever), "bm25|dense|hybrid", "who finds the candidates (bm25)"),
     CLI_TEXT_ROW("model", 'm', AT(model), "DIR", "a model in Hugging Face's layout"),
@@ -38,19 +41,22 @@ static const cli_verb verb = {
     .name = "search",
     .usage = "--store FILE [OPTION...] QUERY",
     .about = "Answers one question: rank, movement against BM25's order, score, title and the part that fits best.\n"
-             "Without a model BM25's order stands; with one, the strategy is what the model was made for.",
+             "Without a model BM25's order stands; with one, the strategy is what the model was made for. full and\n"
+             "sliding ask an LLM.",
     .options = options,
     .n_options = RRK_COUNT(options),
+    .shared = {{&cli_llm_table, AT(llm)}, {&cli_question_table, AT(list)}},
 };
-static const char *const strategy_names[] = {"bm25", "embedding", "cross"};
+static const char *const strategy_names[] = {"bm25", "embedding", "cross", "full", "sliding"};
 static const char *const retriever_names[] = {"bm25", "dense", "hybrid"};
-enum { STRATEGY_UNSET = -1, STRATEGY_BM25, STRATEGY_EMBEDDING, STRATEGY_CROSS };
+enum { STRATEGY_UNSET = -1, STRATEGY_BM25, STRATEGY_EMBEDDING, STRATEGY_CROSS, STRATEGY_FULL, STRATEGY_SLIDING };
 
 /* Everything open while a question is answered. */
 typedef struct search {
     search_values values;
     rrk_store *store;
     rrk_encoder *encoder;
+    cli_llm llm;
     rrk_retriever *retriever;
     rrk_retriever *bm25; /* the same handle when that is the retriever */
     rrk_reranker *reranker;
@@ -73,6 +79,7 @@ static void search_close(search *s)
     if (s->bm25 != s->retriever)
         rrk_retriever_close(s->bm25);
     rrk_retriever_close(s->retriever);
+    cli_llm_close(&s->llm);
     rrk_encoder_close(s->encoder);
     rrk_store_close(s->store);
 }
@@ -81,7 +88,7 @@ static rrk_status open_model(search *s, rrk_error *err)
 {
     rrk_encoder_info info = {.size = sizeof info};
     if (!s->values.model) {
-        s->values.strategy = STRATEGY_BM25;
+        s->values.strategy = RRK_MAX(s->values.strategy, (int)STRATEGY_BM25);
         return RRK_OK;
     }
     RRK_TRY(cli_open_encoder(&s->encoder, s->values.model, s->values.threads, err));
@@ -108,6 +115,10 @@ static rrk_status open_parts(search *s, rrk_error *err)
     }
     rrk_reranker_options_init(&reranker);
     reranker.encoder = s->encoder;
+    if (s->values.strategy >= STRATEGY_FULL) {
+        RRK_TRY(cli_llm_open(&s->llm, &s->values.llm, s->values.store, err));
+        cli_llm_fill(&s->llm, &s->values.list, &reranker);
+    }
     if (s->values.strategy != STRATEGY_BM25)
         RRK_TRY(rrk_reranker_open(&s->reranker, strategy_names[s->values.strategy], &reranker, err));
     return rrk_pipeline_open(&s->pipeline, s->store, s->retriever, s->reranker, err);
@@ -192,9 +203,25 @@ static rrk_status run(search *s, rrk_error *err)
     return print(s, &answer, err);
 }
 
+static int check_strategy(const search_values *values)
+{
+    bool asks = values->strategy >= STRATEGY_FULL;
+    if (!asks && (values->llm.url || values->llm.model))
+        return cli_usage_error(&verb, "--llm and --llm-model are for --strategy full and sliding");
+    if (!asks && values->strategy > STRATEGY_BM25 && !values->model)
+        return cli_usage_error(&verb, "--strategy %s needs --model", strategy_names[values->strategy]);
+    if (!asks)
+        return CLI_GO_ON;
+    if (!values->llm.url)
+        return cli_usage_error(&verb, "--strategy %s needs --llm", strategy_names[values->strategy]);
+    int code = cli_llm_check(&verb, &values->llm, values->store);
+    return code == CLI_GO_ON ? cli_list_check(&verb, &values->list, values->strategy == STRATEGY_SLIDING) : code;
+}
+
 int cli_search(int argc, char **argv)
 {
-    search s RRK_AUTO(search_close) = {.values = {.strategy = STRATEGY_UNSET, .n = 10, .candidates = 100}};
+    search s RRK_AUTO(search_close) = {
+        .values = {.strategy = STRATEGY_UNSET, .n = 10, .candidates = 100, .llm = CLI_LLM_DEFAULTS}};
     search_values *values = &s.values;
     rrk_error err = {0};
     int first;
@@ -203,8 +230,9 @@ int cli_search(int argc, char **argv)
         return code;
     if (argc - first != 1)
         return cli_usage_error(&verb, argc == first ? "no QUERY given" : "more than one QUERY given (quote it)");
-    if (!values->model && values->strategy > STRATEGY_BM25)
-        return cli_usage_error(&verb, "--strategy %s needs --model", strategy_names[values->strategy]);
+    code = check_strategy(values);
+    if (code != CLI_GO_ON)
+        return code;
     if (!values->model && values->retriever > 0)
         return cli_usage_error(&verb, "--retriever %s needs --model", retriever_names[values->retriever]);
     if (values->json && values->compare)

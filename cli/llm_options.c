@@ -12,7 +12,6 @@
 #define MAX_EXTRA_BODY_BYTES ((size_t)1 << 20)
 #define MAX_TOKENS 1e9
 #define MAX_SEED 9007199254740991.0 /* whole numbers up to here survive JSON */
-#define MAX_MS 1e9
 
 #define AT(field) offsetof(cli_llm_values, field)
 static const cli_option llm_rows[] = {
@@ -24,9 +23,9 @@ static const cli_option llm_rows[] = {
     CLI_TEXT_ROW("proxy", 0, AT(proxy), "URL", "go through this proxy (none, whatever the environment says)"),
     CLI_TEXT_ROW("ca-file", 0, AT(ca_file), "FILE", "the authorities to trust, in PEM (the system's)"),
     CLI_COUNT_ROW("in-flight", 0, AT(in_flight), "requests at the same time (8)", 1, RRK_LLM_MAX_IN_FLIGHT),
-    CLI_COUNT_ROW("retries", 0, AT(retries), "attempts after a call's first (5)", 0, 1000),
+    CLI_COUNT_ROW("retries", 0, AT(retries), "attempts after a call's first (5)", 0, RRK_LLM_MAX_RETRIES),
     CLI_COUNT_ROW("attempt-timeout", 0, AT(attempt_timeout_ms), "milliseconds for one attempt (300000; 0: no limit)", 0,
-                  MAX_MS),
+                  RRK_LLM_MAX_TIME_MS),
     CLI_COUNT_ROW("context", 0, AT(context), "tokens the model reads and writes at once (0: not known)", 0, MAX_TOKENS),
     CLI_COUNT_ROW("seed", 0, AT(seed), "sent with each request (none)", 0, MAX_SEED),
     CLI_CHOICE_ROW("cap-name", 0, AT(cap_name), "auto|max_tokens|max_completion_tokens",
@@ -46,7 +45,8 @@ const cli_table cli_llm_table = {"the LLM", llm_rows, RRK_COUNT(llm_rows)};
 #define AT(field) offsetof(cli_list_values, field)
 static const cli_option list_rows[] = {
     CLI_COUNT_ROW("window", 0, AT(window), "sliding: candidates a prompt (20)", 2, RRK_RERANK_MAX_PASSAGES),
-    CLI_COUNT_ROW("stride", 0, AT(stride), "sliding: how far the window moves (10)", 1, RRK_RERANK_MAX_PASSAGES),
+    CLI_COUNT_ROW("stride", 0, AT(stride), "sliding: how far the window moves (10, at most half a window)", 1,
+                  RRK_RERANK_MAX_PASSAGES),
     CLI_CHOICE_ROW("order", 0, AT(order), "given|reversed|shuffled",
                    "candidates as the LLM sees them at first (given)"),
     CLI_COUNT_ROW("order-seed", 0, AT(order_seed), "for shuffled (0)", 0, MAX_SEED),
@@ -54,19 +54,21 @@ static const cli_option list_rows[] = {
     CLI_COUNT_ROW("passage-words", 0, AT(passage_words), "words of a passage that are shown (100)",
                   RRK_RERANK_MIN_PASSAGE_WORDS, 1e6),
     CLI_COUNT_ROW("thinking-tokens", 0, AT(thinking_tokens), "room for thinking in the cap on answers (0)", 0,
-                  MAX_TOKENS),
+                  RRK_RERANK_MAX_THINKING_TOKENS),
     {"constrain", 0, CLI_CHOICE, AT(constrain), "off|list|strict",
      "hold answers to identifiers; strict: one a call, no repeats (off; alone: list)", 0, 0, false, RRK_CONSTRAIN_LIST},
     /* Labels are complete and true or not at all: the rows from here on are not theirs. */
     CLI_COUNT_ROW("passes", 0, AT(passes), "how often the list is gone over (1)", 1, RRK_RERANK_MAX_PASSES),
     CLI_FLAG_ROW("ask-top-n", 0, AT(ask_top_n), "ask for as many as are kept, not for all"),
     CLI_FLAG_ROW("no-early-stop", 0, AT(no_early_stop), "read answers to their end even when enough is known"),
+    /* And the one from here on is for many queries. */
     CLI_CHOICE_ROW("on-error", 0, AT(on_error), "fail|keep",
                    "a query without an answer: left out and exit code 1, or kept in its order (fail)"),
 };
 #undef AT
-enum { N_RANKING_ONLY = 4 };
+enum { N_RANKING_ONLY = 4, N_MANY_ONLY = 1 };
 const cli_table cli_ranking_table = {"ranking with the LLM", list_rows, RRK_COUNT(list_rows)};
+const cli_table cli_question_table = {"ranking with the LLM", list_rows, RRK_COUNT(list_rows) - N_MANY_ONLY};
 const cli_table cli_labelling_table = {"ranking with the LLM", list_rows, RRK_COUNT(list_rows) - N_RANKING_ONLY};
 
 int cli_llm_check(const cli_verb *verb, const cli_llm_values *values, const char *store)
@@ -87,11 +89,10 @@ int cli_llm_check(const cli_verb *verb, const cli_llm_values *values, const char
 int cli_list_check(const cli_verb *verb, const cli_list_values *values, bool sliding)
 {
     size_t window = values->window ? values->window : RRK_RERANK_DEFAULT_WINDOW;
-    size_t stride = values->stride ? values->stride : RRK_RERANK_DEFAULT_STRIDE;
     if (!sliding && (values->window || values->stride))
         return cli_usage_error(verb, "--%s is for sliding windows only", values->window ? "window" : "stride");
-    if (sliding && stride >= window)
-        return cli_usage_error(verb, "--stride %zu is not less than --window %zu", stride, window);
+    if (values->stride >= window)
+        return cli_usage_error(verb, "--stride %zu is not less than the window, %zu", values->stride, window);
     return CLI_GO_ON;
 }
 
@@ -324,8 +325,9 @@ static json_t *json_list(const cli_list_values *list)
 
 static json_t *json_windows(const cli_list_values *list)
 {
-    return json_pack("{s:I, s:I}", "window", or_default(list->window, RRK_RERANK_DEFAULT_WINDOW), "stride",
-                     or_default(list->stride, RRK_RERANK_DEFAULT_STRIDE));
+    size_t window = list->window ? list->window : RRK_RERANK_DEFAULT_WINDOW;
+    size_t stride = list->stride ? list->stride : RRK_MIN((size_t)RRK_RERANK_DEFAULT_STRIDE, window / 2);
+    return json_pack("{s:I, s:I}", "window", (json_int_t)window, "stride", (json_int_t)stride);
 }
 
 static rrk_status put_json(const json_t *json, base_buf *out, rrk_error *err)

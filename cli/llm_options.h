@@ -61,6 +61,7 @@ enum { CLI_ON_ERROR_FAIL, CLI_ON_ERROR_KEEP };
 
 extern const cli_table cli_llm_table;       /* for a cli_llm_values */
 extern const cli_table cli_ranking_table;   /* for a cli_list_values */
+extern const cli_table cli_question_table;  /* the same without what is about many queries */
 extern const cli_table cli_labelling_table; /* the same without what makes no sense for complete labels */
 
 /*

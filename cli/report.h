@@ -16,7 +16,7 @@ typedef struct cli_totals {
     uint64_t n_queries;  /* seen */
     uint64_t n_passages; /* theirs */
     uint64_t n_failed;   /* queries that the LLM did not rank */
-    uint64_t n_resumed;  /* queries that an earlier run had finished; their counts are in rank */
+    uint64_t n_resumed;  /* queries that were finished before */
     rrk_rank_stats rank;
 } cli_totals;
 

@@ -89,7 +89,7 @@ rrk_status cli_answer_table(const cli_answer *answer, FILE *out, rrk_error *err)
 
 static void put_cell(FILE *out, const rrk_passage *passage, size_t columns)
 {
-    size_t written = passage ? cli_put_text(out, cli_label(passage), columns) : 0;
+    size_t written = passage ? cli_put_text(out, cli_heading(passage), columns) : 0;
     fprintf(out, "%*s", (int)(columns - written), "");
 }
 
@@ -107,7 +107,7 @@ void cli_answer_compare(const cli_answer *answer, FILE *out)
         fputs("  ", out);
         if (i < answer->n_items) {
             put_movement(answer, i, &style, out);
-            cli_put_text(out, cli_label(&answer->items[i].passage), columns);
+            cli_put_text(out, cli_heading(&answer->items[i].passage), columns);
         }
         fputc('\n', out);
     }

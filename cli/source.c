@@ -9,13 +9,31 @@ struct cli_source {
     eval_candidates *file; /* NULL for a run */
     rrk_run *run;
     rrk_store *store;
-    const eval_queries *queries;
+    eval_queries queries;
     rrk_passage_list *fetched; /* of the current query */
     size_t at;                 /* the run's next query */
     bool reversed;
     rrk_passage *turned; /* [cap] the current query's passages, last first; owned */
     size_t cap;
 };
+
+#define AT(field) offsetof(cli_source_values, field)
+static const cli_option options[] = {
+    CLI_TEXT_ROW("candidates", 'c', AT(candidates), "FILE", "queries with their candidates, a JSON object a line"),
+    CLI_TEXT_ROW("store", 's', AT(store), "FILE", "the store that has the passages of --run"),
+    CLI_TEXT_ROW("run", 0, AT(run), "FILE", "the TREC run that names them"),
+    CLI_TEXT_ROW("queries", 'q', AT(queries), "FILE", "the queries of --run"),
+};
+const cli_table cli_source_table = {"the candidates", options, RRK_COUNT(options)};
+
+int cli_source_check(const cli_verb *verb, const cli_source_values *values)
+{
+    if (!values->candidates && !(values->store && values->run && values->queries))
+        return cli_usage_error(verb, "needs --candidates, or --store, --run and --queries");
+    if (values->candidates && (values->store || values->run || values->queries))
+        return cli_usage_error(verb, "--candidates excludes --store, --run and --queries");
+    return CLI_GO_ON;
+}
 
 void cli_source_free(cli_source *source)
 {
@@ -24,6 +42,8 @@ void cli_source_free(cli_source *source)
     base_free(source->turned);
     rrk_passage_list_free(source->fetched);
     rrk_run_free(source->run);
+    rrk_store_close(source->store);
+    eval_queries_free(&source->queries);
     eval_candidates_close(source->file);
     base_free(source);
 }
@@ -33,25 +53,18 @@ static void free_ptr(cli_source **source)
     cli_source_free(*source);
 }
 
-rrk_status cli_source_of_file(cli_source **out, const char *path, rrk_error *err)
+rrk_status cli_source_open(cli_source **out, const cli_source_values *values, rrk_error *err)
 {
     cli_source *source RRK_AUTO(free_ptr) = base_calloc(1, sizeof *source);
     if (!source)
         return base_fail_nomem(err, sizeof *source);
-    RRK_TRY(eval_candidates_open(&source->file, path, err));
-    *out = RRK_STEAL(source);
-    return RRK_OK;
-}
-
-rrk_status cli_source_of_run(cli_source **out, const char *run_path, rrk_store *store, const eval_queries *queries,
-                             rrk_error *err)
-{
-    cli_source *source RRK_AUTO(free_ptr) = base_calloc(1, sizeof *source);
-    if (!source)
-        return base_fail_nomem(err, sizeof *source);
-    source->store = store;
-    source->queries = queries;
-    RRK_TRY(rrk_run_read(&source->run, run_path, err));
+    if (values->candidates) {
+        RRK_TRY(eval_candidates_open(&source->file, values->candidates, err));
+    } else {
+        RRK_TRY(cli_open_store(&source->store, values->store, RRK_STORE_READONLY, err));
+        RRK_TRY(eval_queries_read(&source->queries, values->queries, err));
+        RRK_TRY(rrk_run_read(&source->run, values->run, err));
+    }
     *out = RRK_STEAL(source);
     return RRK_OK;
 }
@@ -86,7 +99,7 @@ static rrk_status next_from_run(cli_source *source, cli_list *list, bool *more, 
     const base_map *docs = source->run->table.docs[source->at];
     list->qid = base_map_key(source->run->table.qids, source->at);
     source->at++;
-    if (!eval_queries_find(source->queries, list->qid, &list->query))
+    if (!eval_queries_find(&source->queries, list->qid, &list->query))
         return base_fail(err, RRK_E_NOTFOUND, 0, "the run's query is not in the queries file");
     RRK_TRY(eval_run_order(docs, &hits, &n, err));
     return fetch_hits(source, list, hits, n, err);

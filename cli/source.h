@@ -5,8 +5,19 @@
 #ifndef RRK_CLI_SOURCE_H
 #define RRK_CLI_SOURCE_H
 
+#include "cli/cli.h"
 #include "eval/queries.h"
-#include <rrk/store.h>
+
+/* Where a verb's options say that candidates are. */
+typedef struct cli_source_values {
+    const char *candidates;
+    const char *store;
+    const char *run;
+    const char *queries;
+} cli_source_values;
+
+extern const cli_table cli_source_table; /* for a cli_source_values */
+int cli_source_check(const cli_verb *verb, const cli_source_values *values);
 
 /* One query and its passages; owned by the source, which fills them anew for each query. */
 typedef struct cli_list {
@@ -18,11 +29,7 @@ typedef struct cli_list {
 
 typedef struct cli_source cli_source;
 
-/* "-" is standard input. */
-rrk_status cli_source_of_file(cli_source **out, const char *path, rrk_error *err);
-/* store and queries are borrowed. */
-rrk_status cli_source_of_run(cli_source **out, const char *run_path, rrk_store *store, const eval_queries *queries,
-                             rrk_error *err);
+rrk_status cli_source_open(cli_source **out, const cli_source_values *values, rrk_error *err);
 void cli_source_free(cli_source *source); /* NULL is fine */
 rrk_status cli_source_next(cli_source *source, cli_list *list, bool *more, rrk_error *err);
 /* From here on each query's passages come last first. */

@@ -162,7 +162,7 @@ size_t cli_put_text(FILE *out, rrk_text text, size_t columns)
     return written;
 }
 
-rrk_text cli_label(const rrk_passage *passage)
+rrk_text cli_heading(const rrk_passage *passage)
 {
     return passage->title.len ? passage->title : passage->text;
 }

@@ -5,11 +5,11 @@ _rrk()
     local words
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
-        COMPREPLY=($(compgen -W "import embed retrieve search rerank eval compare info help --help --version" -- "$current"))
+        COMPREPLY=($(compgen -W "import embed retrieve search rerank label eval compare info help --help --version" -- "$current"))
         return
     fi
     case $verb:$previous in
-    help:*) COMPREPLY=($(compgen -W "import embed retrieve search rerank eval compare info" -- "$current")); return ;;
+    help:*) COMPREPLY=($(compgen -W "import embed retrieve search rerank label eval compare info" -- "$current")); return ;;
     import:--store | import:-s) COMPREPLY=($(compgen -f -- "$current")); return ;;
     import:--format) COMPREPLY=($(compgen -W "auto beir msmarco text" -- "$current")); return ;;
     import:--batch) :; return ;;
@@ -28,7 +28,7 @@ _rrk()
     retrieve:--tag) :; return ;;
     retrieve:--qrels) COMPREPLY=($(compgen -f -- "$current")); return ;;
     search:--store | search:-s) COMPREPLY=($(compgen -f -- "$current")); return ;;
-    search:--strategy | search:-S) COMPREPLY=($(compgen -W "bm25 embedding cross" -- "$current")); return ;;
+    search:--strategy | search:-S) COMPREPLY=($(compgen -W "bm25 embedding cross full sliding" -- "$current")); return ;;
     search:--retriever | search:-r) COMPREPLY=($(compgen -W "bm25 dense hybrid" -- "$current")); return ;;
     search:--model | search:-m) COMPREPLY=($(compgen -d -- "$current")); return ;;
     search:--threads | search:-t) :; return ;;
@@ -36,13 +36,36 @@ _rrk()
     search:--candidates | search:-c) :; return ;;
     search:--long) COMPREPLY=($(compgen -W "truncate chunk" -- "$current")); return ;;
     search:--timeout) :; return ;;
+    search:--llm) :; return ;;
+    search:--llm-model) :; return ;;
+    search:--llm-key-env) :; return ;;
+    search:--llm-key-file) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    search:--extra-body) :; return ;;
+    search:--proxy) :; return ;;
+    search:--ca-file) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    search:--in-flight) :; return ;;
+    search:--retries) :; return ;;
+    search:--attempt-timeout) :; return ;;
+    search:--context) :; return ;;
+    search:--seed) :; return ;;
+    search:--cap-name) COMPREPLY=($(compgen -W "auto max_tokens max_completion_tokens" -- "$current")); return ;;
+    search:--grammar) COMPREPLY=($(compgen -W "gbnf regex guided_regex json_schema" -- "$current")); return ;;
+    search:--cache) COMPREPLY=($(compgen -W "off read write" -- "$current")); return ;;
+    search:--cache-store) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    search:--prices) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    search:--call-log) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    search:--window) :; return ;;
+    search:--stride) :; return ;;
+    search:--order) COMPREPLY=($(compgen -W "given reversed shuffled" -- "$current")); return ;;
+    search:--order-seed) :; return ;;
+    search:--prompt) :; return ;;
+    search:--passage-words) :; return ;;
+    search:--thinking-tokens) :; return ;;
+    search:--constrain) COMPREPLY=($(compgen -W "[off list strict]" -- "$current")); return ;;
+    search:--passes) :; return ;;
     rerank:--strategy | rerank:-S) COMPREPLY=($(compgen -W "embedding cross full sliding" -- "$current")); return ;;
     rerank:--model | rerank:-m) COMPREPLY=($(compgen -d -- "$current")); return ;;
     rerank:--threads | rerank:-t) :; return ;;
-    rerank:--candidates | rerank:-c) COMPREPLY=($(compgen -f -- "$current")); return ;;
-    rerank:--store | rerank:-s) COMPREPLY=($(compgen -f -- "$current")); return ;;
-    rerank:--run) COMPREPLY=($(compgen -f -- "$current")); return ;;
-    rerank:--queries | rerank:-q) COMPREPLY=($(compgen -f -- "$current")); return ;;
     rerank:--output | rerank:-o) COMPREPLY=($(compgen -f -- "$current")); return ;;
     rerank:--tag) :; return ;;
     rerank:--top-n | rerank:-n) :; return ;;
@@ -50,6 +73,10 @@ _rrk()
     rerank:--max-query-tokens) :; return ;;
     rerank:--long) COMPREPLY=($(compgen -W "truncate chunk" -- "$current")); return ;;
     rerank:--timeout) :; return ;;
+    rerank:--candidates | rerank:-c) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    rerank:--store | rerank:-s) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    rerank:--run) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    rerank:--queries | rerank:-q) COMPREPLY=($(compgen -f -- "$current")); return ;;
     rerank:--llm) :; return ;;
     rerank:--llm-model) :; return ;;
     rerank:--llm-key-env) :; return ;;
@@ -78,19 +105,51 @@ _rrk()
     rerank:--constrain) COMPREPLY=($(compgen -W "[off list strict]" -- "$current")); return ;;
     rerank:--passes) :; return ;;
     rerank:--on-error) COMPREPLY=($(compgen -W "fail keep" -- "$current")); return ;;
+    label:--output | label:-o) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    label:--timeout) :; return ;;
+    label:--candidates | label:-c) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    label:--store | label:-s) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    label:--run) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    label:--queries | label:-q) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    label:--llm) :; return ;;
+    label:--llm-model) :; return ;;
+    label:--llm-key-env) :; return ;;
+    label:--llm-key-file) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    label:--extra-body) :; return ;;
+    label:--proxy) :; return ;;
+    label:--ca-file) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    label:--in-flight) :; return ;;
+    label:--retries) :; return ;;
+    label:--attempt-timeout) :; return ;;
+    label:--context) :; return ;;
+    label:--seed) :; return ;;
+    label:--cap-name) COMPREPLY=($(compgen -W "auto max_tokens max_completion_tokens" -- "$current")); return ;;
+    label:--grammar) COMPREPLY=($(compgen -W "gbnf regex guided_regex json_schema" -- "$current")); return ;;
+    label:--cache) COMPREPLY=($(compgen -W "off read write" -- "$current")); return ;;
+    label:--cache-store) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    label:--prices) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    label:--call-log) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    label:--window) :; return ;;
+    label:--stride) :; return ;;
+    label:--order) COMPREPLY=($(compgen -W "given reversed shuffled" -- "$current")); return ;;
+    label:--order-seed) :; return ;;
+    label:--prompt) :; return ;;
+    label:--passage-words) :; return ;;
+    label:--thinking-tokens) :; return ;;
+    label:--constrain) COMPREPLY=($(compgen -W "[off list strict]" -- "$current")); return ;;
     eval:--measures | eval:-m) :; return ;;
     eval:--level | eval:-l) :; return ;;
     eval:--permutations) :; return ;;
     eval:--seed) :; return ;;
     compare:--qrels) COMPREPLY=($(compgen -f -- "$current")); return ;;
-    compare:--candidates | compare:-c) COMPREPLY=($(compgen -f -- "$current")); return ;;
-    compare:--store | compare:-s) COMPREPLY=($(compgen -f -- "$current")); return ;;
-    compare:--run) COMPREPLY=($(compgen -f -- "$current")); return ;;
-    compare:--queries | compare:-q) COMPREPLY=($(compgen -f -- "$current")); return ;;
     compare:--html) COMPREPLY=($(compgen -f -- "$current")); return ;;
     compare:--permutations) :; return ;;
     compare:--permutation-seed) :; return ;;
     compare:--threads | compare:-t) :; return ;;
+    compare:--candidates | compare:-c) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    compare:--store | compare:-s) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    compare:--run) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    compare:--queries | compare:-q) COMPREPLY=($(compgen -f -- "$current")); return ;;
     compare:--model | compare:-m) COMPREPLY=($(compgen -d -- "$current")); return ;;
     compare:--top-n | compare:-n) :; return ;;
     compare:--max-passage-tokens) :; return ;;
@@ -131,10 +190,11 @@ _rrk()
     import) words="--store --format --skip-bad --batch --help" ;;
     embed) words="--store --model --threads --replace --help" ;;
     retrieve) words="--store --queries --top-k --retriever --model --threads --k1 --b --output --tag --qrels --drop-self --help" ;;
-    search) words="--store --strategy --retriever --model --threads --results --candidates --long --timeout --compare --json --help" ;;
-    rerank) words="--strategy --model --threads --candidates --store --run --queries --output --tag --top-n --max-passage-tokens --max-query-tokens --long --timeout --resume --dry-run --provenance --json --help --llm --llm-model --llm-key-env --llm-key-file --extra-body --proxy --ca-file --in-flight --retries --attempt-timeout --context --seed --cap-name --grammar --no-stream --cache --cache-store --prices --call-log --window --stride --order --order-seed --prompt --passage-words --thinking-tokens --constrain --passes --ask-top-n --no-early-stop --on-error" ;;
+    search) words="--store --strategy --retriever --model --threads --results --candidates --long --timeout --compare --json --help --llm --llm-model --llm-key-env --llm-key-file --extra-body --proxy --ca-file --in-flight --retries --attempt-timeout --context --seed --cap-name --grammar --no-stream --cache --cache-store --prices --call-log --window --stride --order --order-seed --prompt --passage-words --thinking-tokens --constrain --passes --ask-top-n --no-early-stop" ;;
+    rerank) words="--strategy --model --threads --output --tag --top-n --max-passage-tokens --max-query-tokens --long --timeout --resume --dry-run --provenance --json --help --candidates --store --run --queries --llm --llm-model --llm-key-env --llm-key-file --extra-body --proxy --ca-file --in-flight --retries --attempt-timeout --context --seed --cap-name --grammar --no-stream --cache --cache-store --prices --call-log --window --stride --order --order-seed --prompt --passage-words --thinking-tokens --constrain --passes --ask-top-n --no-early-stop --on-error" ;;
+    label) words="--output --timeout --dry-run --json --help --candidates --store --run --queries --llm --llm-model --llm-key-env --llm-key-file --extra-body --proxy --ca-file --in-flight --retries --attempt-timeout --context --seed --cap-name --grammar --no-stream --cache --cache-store --prices --call-log --window --stride --order --order-seed --prompt --passage-words --thinking-tokens --constrain" ;;
     eval) words="--measures --per-query --complete --level --drop-self --sets --compare --permutations --seed --json --help" ;;
-    compare) words="--qrels --candidates --store --run --queries --html --json --no-reversed --permutations --permutation-seed --threads --help --model --top-n --max-passage-tokens --max-query-tokens --long --timeout --llm --llm-model --llm-key-env --llm-key-file --extra-body --proxy --ca-file --in-flight --retries --attempt-timeout --context --seed --cap-name --grammar --no-stream --cache --cache-store --prices --call-log --window --stride --order --order-seed --prompt --passage-words --thinking-tokens --constrain --passes --ask-top-n --no-early-stop --on-error" ;;
+    compare) words="--qrels --html --json --no-reversed --permutations --permutation-seed --threads --help --candidates --store --run --queries --model --top-n --max-passage-tokens --max-query-tokens --long --timeout --llm --llm-model --llm-key-env --llm-key-file --extra-body --proxy --ca-file --in-flight --retries --attempt-timeout --context --seed --cap-name --grammar --no-stream --cache --cache-store --prices --call-log --window --stride --order --order-seed --prompt --passage-words --thinking-tokens --constrain --passes --ask-top-n --no-early-stop --on-error" ;;
     info) words="--threads --json --help" ;;
     *) return ;;
     esac

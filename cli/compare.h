@@ -1,7 +1,7 @@
 /*
- * What rrk compare is made of: systems as the command line describes them, and what came out of running them. A system is
- * NAME[:option=value,...]: a strategy of the library with options of the command line that hold for it alone, or an order
- * that is there already (run:FILE, first-stage).
+ * What rrk compare is made of: systems as the command line describes them, and what came out of running them. A system
+ * is NAME[:option=value,...], a strategy of the library with options of the command line that hold for it alone, or an
+ * order that is there already (run:FILE, first-stage).
  */
 #ifndef RRK_CLI_COMPARE_H
 #define RRK_CLI_COMPARE_H

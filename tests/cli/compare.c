@@ -238,7 +238,7 @@ Test(compare, pointwise_orders_do_not_move, .init = make_files, .fini = drop_all
     cr_assert(figure(tiny, "reversed.effort.tokens_in") == figure(tiny, "effort.tokens_in"));
 }
 
-Test(compare, an_llms_order_may_move_with_its_candidates, .init = make_files, .fini = drop_all)
+Test(compare_llm, an_llms_order_may_move_with_its_candidates, .init = make_files, .fini = drop_all)
 {
     const char *prices = child_path("prices");
     child_write(prices, "replay 1 2 EUR\n");
@@ -257,7 +257,7 @@ Test(compare, an_llms_order_may_move_with_its_candidates, .init = make_files, .f
     cr_assert_not_null(strstr(json_string_value(json_object_get(full, "about")), "replay at http://127.0.0.1"));
 }
 
-Test(compare, a_table_has_one_currency, .init = make_files, .fini = drop_all)
+Test(compare_llm, a_table_has_one_currency, .init = make_files, .fini = drop_all)
 {
     const char *prices = child_path("prices");
     child_write(prices, "one 1 2 EUR\ntwo 1 2 USD\n");
@@ -273,7 +273,7 @@ Test(compare, a_table_has_one_currency, .init = make_files, .fini = drop_all)
                        result.err);
 }
 
-Test(compare, queries_in_flight_together_give_the_same_figures, .init = make_files, .fini = drop_all)
+Test(compare_llm, queries_in_flight_together_give_the_same_figures, .init = make_files, .fini = drop_all)
 {
     serve_trace();
     COMPARE_LLM("--json", "--in-flight", "4", "full", "sliding:window=5,stride=2,in_flight=2");
@@ -285,7 +285,7 @@ Test(compare, queries_in_flight_together_give_the_same_figures, .init = make_fil
     }
 }
 
-Test(compare, recorded_replies_are_told_apart, .init = make_files, .fini = drop_all)
+Test(compare_llm, recorded_replies_are_told_apart, .init = make_files, .fini = drop_all)
 {
     const char *store = child_path("replies.db");
     serve_trace();
@@ -298,7 +298,7 @@ Test(compare, recorded_replies_are_told_apart, .init = make_files, .fini = drop_
     }
 }
 
-Test(compare, a_query_without_an_answer_is_counted_and_keeps_its_order, .init = make_files, .fini = drop_all)
+Test(compare_llm, a_query_without_an_answer_is_counted_and_keeps_its_order, .init = make_files, .fini = drop_all)
 {
     child_write(qrels, "q1 0 d1 1\nq2 0 d8 1\nq3 0 d9 1\nq5 0 d1 1\n");
     char more[sizeof CANDIDATES + 256];
@@ -326,7 +326,7 @@ static int check_page(const char *page)
     return system(command);
 }
 
-Test(compare, the_page_is_written_whole_or_not_at_all, .init = make_files, .fini = drop_all)
+Test(compare_llm, the_page_is_written_whole_or_not_at_all, .init = make_files, .fini = drop_all)
 {
     const char *page = child_path("page.html");
     serve_trace();
@@ -359,7 +359,7 @@ static const char *dl19(const char *name)
     return path;
 }
 
-Test(compare, sliding_and_full_over_dl19, .fini = drop_all, .timeout = 120)
+Test(compare_llm, sliding_and_full_over_dl19, .fini = drop_all, .timeout = 120)
 {
     candidates = dl19("candidates.bm25.jsonl");
     qrels = dl19("qrels.txt");

@@ -2,6 +2,7 @@
 #include "hand.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define TEXT(literal)                                                                                                  \
@@ -168,12 +169,21 @@ Test(labels, take_45_windows_for_100_and_are_ideal_with_a_perfect_ranker)
 }
 
 /* Made by golden/noisy_label.py, which does the same with its own code. */
-static const size_t NOISY_LABEL[100] = {
-#include "golden/noisy_label.inc"
-};
+static void read_noisy_label(size_t label[100])
+{
+    char path[600];
+    snprintf(path, sizeof path, "%s/tests/rerank/golden/noisy_label.txt", getenv("RRK_TEST_SOURCE"));
+    FILE *file = fopen(path, "r");
+    cr_assert_not_null(file, "%s", path);
+    for (size_t i = 0; i < 100; i++)
+        cr_assert_eq(fscanf(file, "%zu", &label[i]), 1, "%s", path);
+    fclose(file);
+}
 
 Test(labels, of_a_noisy_ranker_are_those_of_the_reference)
 {
+    size_t label[100];
+    read_noisy_label(label);
     hand *h = hand_new(100);
     h->ranker.noise = 30;
     h->ranker.seed = 20241217;
@@ -181,7 +191,7 @@ Test(labels, of_a_noisy_ranker_are_those_of_the_reference)
     run(h, &rank_sliding);
     cr_assert_eq(h->n_calls, 45);
     for (size_t i = 0; i < 100; i++)
-        cr_assert_eq(h->order[i], NOISY_LABEL[i], "place %zu: %zu, expected %zu", i, h->order[i], NOISY_LABEL[i]);
+        cr_assert_eq(h->order[i], label[i], "place %zu: %zu, expected %zu", i, h->order[i], label[i]);
     hand_free(h);
 }
 

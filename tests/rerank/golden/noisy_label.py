@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Writes noisy_label.inc: the complete label of 100 passages by windows of 20, stride 10, and a noisy ranker.
+"""Writes noisy_label.txt: the complete label of 100 passages by windows of 20, stride 10, and a noisy ranker.
 
 Written apart from the C code: lists are sliced and joined instead of places being counted, so that the two can
-disagree. Run: python3 noisy_label.py > noisy_label.inc
+disagree. Run: python3 noisy_label.py > noisy_label.txt
 """
 N, WINDOW, STRIDE, NOISE, SEED = 100, 20, 10, 30, 20241217
 MASK = (1 << 64) - 1
@@ -45,4 +45,4 @@ while rest:
     settled, rest = settled + rest[: WINDOW - STRIDE], rest[WINDOW - STRIDE :]
 assert calls == 45 and sorted(settled) == list(range(N))
 for i in range(0, N, 20):
-    print(" ".join(f"{p}," for p in settled[i : i + 20]))
+    print(" ".join(str(p) for p in settled[i : i + 20]))

@@ -109,9 +109,10 @@ rrk_status rrk_run_read(rrk_run **out, const char *path, rrk_error *err)
     return RRK_OK;
 }
 
+/* A NUL byte would end what is written of it. */
 static bool is_one_word(rrk_text id)
 {
-    if (!id.data || id.len == 0)
+    if (!id.data || id.len == 0 || memchr(id.data, '\0', id.len))
         return false;
     rrk_text rest = id;
     return eval_next_word(&rest).len == id.len;
@@ -125,10 +126,10 @@ rrk_status rrk_run_add(rrk_run *run, rrk_text qid, const rrk_text *docids, const
         return base_fail(err, RRK_E_INVALID, 0, "%s is NULL", !run ? "run" : !docids ? "docids" : "scores");
     RRK_TRY(base_owner_check(&run->owner, "run", err));
     if (!is_one_word(qid))
-        return base_fail(err, RRK_E_INVALID, 0, "qid is empty or contains white space");
+        return base_fail(err, RRK_E_INVALID, 0, "qid is empty or contains white space or NUL");
     for (size_t i = 0; i < n; i++) {
         if (!is_one_word(docids[i]))
-            return base_fail(err, RRK_E_INVALID, 0, "docids[%zu] is empty or contains white space", i);
+            return base_fail(err, RRK_E_INVALID, 0, "docids[%zu] is empty or contains white space or NUL", i);
         if (!isfinite(scores[i]))
             return base_fail(err, RRK_E_INVALID, 0, "scores[%zu] is not finite", i);
         RRK_TRY(eval_table_add(&run->table, qid, docids[i], score_bits(scores[i]), err));
@@ -163,7 +164,8 @@ rrk_status eval_run_put(FILE *out, const eval_run_line *line, float *previous, r
 {
     float score = (float)line->score;
     if (!is_one_word(line->qid) || !is_one_word(line->docid))
-        return base_fail(err, RRK_E_INVALID, 0, "query '%.*s', docid '%.*s': a run cannot hold ids with white space",
+        return base_fail(err, RRK_E_INVALID, 0,
+                         "query '%.*s', docid '%.*s': a run cannot hold ids with white space or NUL",
                          (int)line->qid.len, line->qid.data, (int)line->docid.len, line->docid.data);
     if (!isfinite(score))
         return base_fail(err, RRK_E_INVALID, 0, "query '%.*s': %g is no score for a run", (int)line->qid.len,

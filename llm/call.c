@@ -102,7 +102,8 @@ bool llm_call_is_enough(llm_call *call)
     bool is_new = call->asked_len != answer->text.len;
     call->asked_start = answer->start;
     call->asked_len = answer->text.len;
-    return is_new && !answer->open && prompt->enough(prompt->enough_ctx, llm_answer_text(answer));
+    rrk_text text = llm_answer_text(answer);
+    return is_new && text.len && prompt->enough(prompt->enough_ctx, text);
 }
 
 static bool take_event(void *ctx, rrk_text data)

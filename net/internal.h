@@ -52,7 +52,8 @@ struct net_transfer {
     int64_t due_ns;      /* the heap's key; may lie before the true one, see net_transfer_due() */
     curl_off_t uploaded; /* of the body, when last looked at */
     uint64_t header_bytes;
-    size_t timer; /* place in the heap */
+    bool header_ended; /* the empty line of the latest header has come */
+    size_t timer;      /* place in the heap */
     net_state state;
     TAILQ_ENTRY(net_transfer) link; /* in ended or reported */
     char curl_message[CURL_ERROR_SIZE];

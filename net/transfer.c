@@ -21,6 +21,10 @@ static size_t take_header(char *data, size_t size, size_t n, void *ctx)
     size_t len = size * n;
     note_arrival(transfer);
     transfer->header_bytes += len;
+    if (len >= 5 && memcmp(data, "HTTP/", 5) == 0)
+        transfer->header_ended = false;
+    else if (data[0] == '\r' || data[0] == '\n')
+        transfer->header_ended = true;
     if (transfer->header_bytes <= NET_MAX_HEADER_BYTES)
         return len;
     base_fail(&transfer->reply.error, RRK_E_UPSTREAM, CURLE_WRITE_ERROR,

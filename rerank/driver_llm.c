@@ -182,7 +182,7 @@ static rrk_status land(drive *d, flight *f, const rrk_error *outcome, rrk_error 
     return status;
 }
 
-/* What a machine reports concerns its task alone, unless memory ran out. */
+/* What a machine or a reply reports concerns its task alone, unless memory ran out. */
 static rrk_status land_failed(drive *d, flight *f, const rrk_error *fault, rrk_error *err)
 {
     if (fault->status == RRK_E_NOMEM)
@@ -240,7 +240,7 @@ static rrk_status take_reply(drive *d, slot *s, llm_reply *reply, rrk_error *err
     count_reply(&f->stats, reply);
     if (reply->status != RRK_OK) {
         rrk_error outcome = reply->error;
-        return land(d, f, &outcome, err);
+        return land_failed(d, f, &outcome, err);
     }
     return f->n_open ? RRK_OK : take_results(d, f, err);
 }
@@ -281,10 +281,11 @@ rrk_status rank_drive_llm(const rank_llm_call *call, const base_deadline *deadli
 {
     drive d RRK_AUTO(free_drive) = {.call = call, .deadline = deadline, .done = done, .ctx = ctx, .stats = stats};
     d.max_in_flight = llm_max_in_flight(call->llm);
-    d.n_flights = RRK_MIN(d.max_in_flight, call->n_tasks);
-    d.flights = base_calloc(d.n_flights, sizeof *d.flights);
+    size_t n_flights = RRK_MIN(d.max_in_flight, call->n_tasks);
+    d.flights = base_calloc(n_flights, sizeof *d.flights);
     if (!d.flights)
-        return base_fail_nomem(err, d.n_flights * sizeof *d.flights);
+        return base_fail_nomem(err, n_flights * sizeof *d.flights);
+    d.n_flights = n_flights;
     RRK_TRY(llm_session_open(&d.session, call->llm, call->cache, err));
     for (;;) {
         RRK_TRY(start_tasks(&d, err));

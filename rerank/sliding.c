@@ -244,6 +244,7 @@ static rrk_status begin_window(list_machine *m, rrk_error *err)
         .shape = m->how->constrain == RRK_CONSTRAIN_LIST ? LLM_SHAPE_LIST : LLM_SHAPE_FREE,
         .n_admitted = m->at.n,
         .n_wanted = m->asked,
+        .thinks = m->how->thinking_tokens > 0,
     };
     m->asking = true;
     if (m->how->constrain == RRK_CONSTRAIN_STRICT) {

@@ -34,6 +34,9 @@ typedef enum rank_field {
     RANK_N_FIELDS
 } rank_field;
 
+/* As it stands between braces; not for a literal. */
+const char *rank_field_name(rank_field field);
+
 /* Placeholders that a part may hold, as bits 1 << field. */
 #define RANK_FIELDS_OF_QUERY (1u << RANK_FIELD_QUERY | 1u << RANK_FIELD_NUM)
 #define RANK_FIELDS_OF_BODY (1u << RANK_FIELD_RANK | 1u << RANK_FIELD_CANDIDATE)

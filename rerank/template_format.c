@@ -14,6 +14,11 @@ static const char *const NAMES[RANK_N_FIELDS] = {
     [RANK_FIELD_CANDIDATE] = "candidate", [RANK_FIELD_WANTED] = "wanted", [RANK_FIELD_EXAMPLE] = "example",
 };
 
+const char *rank_field_name(rank_field field)
+{
+    return NAMES[field];
+}
+
 static rrk_status read_name(rrk_text format, size_t *pos, rank_field *field, rrk_error *err)
 {
     const char *name = format.data + *pos + 1, *end = memchr(name, '}', format.len - *pos - 1);

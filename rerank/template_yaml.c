@@ -248,11 +248,7 @@ static rrk_status check_turns(const loader *l, rrk_error *err)
 
 static const char *first_of(unsigned fields)
 {
-    return fields & 1u << RANK_FIELD_QUERY       ? "{query}"
-           : fields & 1u << RANK_FIELD_NUM       ? "{num}"
-           : fields & 1u << RANK_FIELD_RANK      ? "{rank}"
-           : fields & 1u << RANK_FIELD_CANDIDATE ? "{candidate}"
-                                                 : "of this name";
+    return rank_field_name((rank_field)__builtin_ctz(fields));
 }
 
 static rrk_status check_format(const loader *l, size_t k, unsigned *fields, rrk_error *err)
@@ -266,11 +262,11 @@ static rrk_status check_format(const loader *l, size_t k, unsigned *fields, rrk_
         base_error_prefix(err, "%s:%zu: key '%s'", l->name, line, KEYS[k].name);
     RRK_TRY(status);
     if (*fields & ~KEYS[k].allowed)
-        return base_fail(err, RRK_E_FORMAT, 0, "%s:%zu: key '%s' cannot have a placeholder %s", l->name, line,
-                         KEYS[k].name, first_of(*fields & ~KEYS[k].allowed));
+        return base_fail(err, RRK_E_FORMAT, 0, "%s:%zu: key '%s' cannot have {%s}", l->name, line, KEYS[k].name,
+                         first_of(*fields & ~KEYS[k].allowed));
     unsigned lacks = KEYS[k].must_contain & ~*fields;
     if (lacks)
-        return base_fail(err, RRK_E_FORMAT, 0, "%s:%zu: key '%s' lacks %s", l->name, line, KEYS[k].name,
+        return base_fail(err, RRK_E_FORMAT, 0, "%s:%zu: key '%s' lacks {%s}", l->name, line, KEYS[k].name,
                          first_of(lacks));
     return RRK_OK;
 }

@@ -1,6 +1,6 @@
 /*
- * The reply cache: what an LLM answered, by a key that stands for everything the answer depended on. Kept in the store so
- * that a re-run of an evaluation needs no endpoint; llm/ makes the keys and knows what a value means.
+ * The reply cache: what an LLM answered, by a key that stands for everything the answer depended on. Kept in the store
+ * so that a re-run of an evaluation needs no endpoint; llm/ makes the keys and knows what a value means.
  */
 #ifndef RRK_STORE_REPLY_H
 #define RRK_STORE_REPLY_H

@@ -1,6 +1,6 @@
 /*
- * What is in the file. A migration takes the schema one version up in one transaction and is never edited once released;
- * what a version means is written here and nowhere else.
+ * What is in the file. A migration takes the schema one version up in one transaction and is never edited once
+ * released; what a version means is written here and nowhere else.
  */
 #include "store/connection.h"
 
@@ -27,7 +27,7 @@ static const char *const version_1 =
     "INSERT INTO vector_state VALUES (1, '', 0, 0, 0);"
     "INSERT INTO migration VALUES (1, datetime('now'));";
 
-/* Version 2: what LLMs answered (reply.c). stored_at, in seconds of Unix time, is for whoever wants to throw out old ones. */
+/* Version 2: what LLMs answered (reply.c). stored_at, in seconds of Unix time, is for whoever throws out old ones. */
 static const char *const version_2 =
     "CREATE TABLE reply (row INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, value BLOB NOT NULL,"
     " stored_at INTEGER NOT NULL) STRICT;"

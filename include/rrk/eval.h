@@ -41,9 +41,9 @@ typedef struct rrk_evaluation rrk_evaluation;
 #define RRK_EVAL_MAX_CUT 1000000
 
 /*
- * Reads a TREC run: `qid Q0 docid rank score tag`, or the qrels `qid iter docid grade` or BEIR's tsv with a header line.
- * "-" is standard input. A line that is not so, a score that is not finite, a docid twice for one query and a file
- * without lines are RRK_E_FORMAT, "file:line: ..."; a line above RRK_EVAL_MAX_LINE_BYTES is RRK_E_INVALID.
+ * Reads a TREC run: `qid Q0 docid rank score tag`, or the qrels `qid iter docid grade` or BEIR's tsv with a header
+ * line. "-" is standard input. A line that is not so, a score that is not finite, a docid twice for one query and a
+ * file without lines are RRK_E_FORMAT, "file:line: ..."; a line above RRK_EVAL_MAX_LINE_BYTES is RRK_E_INVALID.
  */
 RRK_API rrk_status rrk_run_read(rrk_run **out, const char *path, rrk_error *err);
 RRK_API rrk_status rrk_qrels_read(rrk_qrels **out, const char *path, rrk_error *err);
@@ -52,8 +52,8 @@ RRK_API rrk_status rrk_qrels_read(rrk_qrels **out, const char *path, rrk_error *
 RRK_API rrk_status rrk_run_new(rrk_run **out, rrk_error *err);
 
 /*
- * Adds n hits of one query, in any order. Ids must not be empty nor contain white space, scores must be finite, and a
- * docid may come once. After a failure the run is good for nothing but rrk_run_free().
+ * Adds n hits of one query, in any order. Ids must not be empty nor contain white space or NUL, scores must be finite,
+ * and a docid may come once. After a failure the run is good for nothing but rrk_run_free().
  */
 RRK_API rrk_status rrk_run_add(rrk_run *run, rrk_text qid, const rrk_text *docids, const float *scores, size_t n,
                                rrk_error *err);

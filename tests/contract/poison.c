@@ -97,6 +97,11 @@ Test(contract, reranker_calls_refuse_null)
     REFUSES(rrk_reranker_open, &reranker, "no such strategy", NULL);
     REFUSES(rrk_reranker_rank, NULL, rrk_text_of("a"), &passage, 1, NULL, &hit, &n);
     REFUSES(rrk_reranker_rank_many, NULL, &request, 1, NULL);
+    REFUSES(rrk_reranker_rank_many, (rrk_reranker *)nothing, NULL, 1, NULL);
+    rrk_rank_stats stats = {.size = sizeof stats};
+    REFUSES(rrk_reranker_predict, NULL, &request, 1, NULL, &stats);
+    REFUSES(rrk_reranker_predict, (rrk_reranker *)nothing, NULL, 1, NULL, &stats);
+    REFUSES(rrk_reranker_predict, (rrk_reranker *)nothing, &request, 1, NULL, NULL);
 }
 
 Test(contract, pipeline_calls_refuse_null)

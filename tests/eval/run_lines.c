@@ -48,7 +48,7 @@ Test(run_lines, below_the_lowest_there_is_none)
     cr_assert_eq(eval_run_put(stdout, &line, &previous, NULL), RRK_E_INVALID);
 }
 
-Test(run_lines, ids_with_white_space_are_refused)
+Test(run_lines, ids_with_white_space_or_nul_are_refused)
 {
     static const char *const ids[] = {"", "a b", "a\t", "\n"};
     for (size_t i = 0; i < RRK_COUNT(ids); i++) {
@@ -58,4 +58,8 @@ Test(run_lines, ids_with_white_space_are_refused)
         cr_assert_eq(eval_run_put(stdout, &docid, &previous, NULL), RRK_E_INVALID, "row %zu", i);
         cr_assert_eq(eval_run_put(stdout, &qid, &previous, NULL), RRK_E_INVALID, "row %zu", i);
     }
+    rrk_text nul = {"a\0b", 3};
+    eval_run_line line = {rrk_text_of("q"), nul, 1, 1, "t"};
+    float previous = EVAL_NO_SCORE;
+    cr_assert_eq(eval_run_put(stdout, &line, &previous, NULL), RRK_E_INVALID);
 }

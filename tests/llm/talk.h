@@ -7,9 +7,6 @@
 
 #include <criterion/criterion.h>
 
-/* Patience of a test that has failed. */
-#define PATIENCE_MS 60000
-
 /* Options for a server: no pause between attempts and no retries unless a test sets some. */
 rrk_llm_options talk_options(const char *url);
 rrk_llm *talk_open(const rrk_llm_options *options);

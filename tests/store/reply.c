@@ -258,7 +258,7 @@ static int until_told(const rrk_import_stats *stats, void *ctx)
     return atomic_load(&import_must_end);
 }
 
-/* An import that goes on until it is told or killed, for its input never ends: hardly a moment in which nobody writes. */
+/* An import that goes on until it is told or killed, for its input never ends. */
 static void import_until_told(rrk_store *store, const char *fifo)
 {
     rrk_import_options options;

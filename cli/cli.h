@@ -20,6 +20,7 @@ int cli_search(int argc, char **argv);
 int cli_rerank(int argc, char **argv);
 int cli_label(int argc, char **argv);
 int cli_eval(int argc, char **argv);
+int cli_compare(int argc, char **argv);
 int cli_info(int argc, char **argv);
 
 /* --- options --- */

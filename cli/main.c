@@ -20,6 +20,7 @@ static const verb_row verbs[] = {
     {"rerank", cli_rerank, "put many queries' candidates in order, write a run"},
     {"label", cli_label, "let an LLM order candidates completely, write training labels"},
     {"eval", cli_eval, "measure runs against judgments"},
+    {"compare", cli_compare, "run several strategies over the same candidates"},
     {"info", cli_info, "describe rrk, a model or a store"},
 };
 

@@ -12,6 +12,9 @@ struct cli_source {
     eval_queries queries;
     rrk_passage_list *fetched; /* of the current query */
     size_t at;                 /* the run's next query */
+    bool reversed;
+    rrk_passage *turned; /* [cap] the current query's passages, last first; owned */
+    size_t cap;
 };
 
 #define AT(field) offsetof(cli_source_values, field)
@@ -36,6 +39,7 @@ void cli_source_free(cli_source *source)
 {
     if (!source)
         return;
+    base_free(source->turned);
     rrk_passage_list_free(source->fetched);
     rrk_run_free(source->run);
     rrk_store_close(source->store);
@@ -101,11 +105,33 @@ static rrk_status next_from_run(cli_source *source, cli_list *list, bool *more, 
     return fetch_hits(source, list, hits, n, err);
 }
 
+void cli_source_reverse(cli_source *source)
+{
+    source->reversed = true;
+}
+
+static rrk_status turn(cli_source *source, cli_list *list, rrk_error *err)
+{
+    size_t n = list->n_passages;
+    if (n > source->cap) {
+        rrk_passage *turned = base_realloc(source->turned, n, sizeof *turned);
+        if (!turned)
+            return base_fail_nomem(err, n * sizeof *turned);
+        source->turned = turned;
+        source->cap = n;
+    }
+    for (size_t i = 0; i < n; i++)
+        source->turned[i] = list->passages[n - 1 - i];
+    list->passages = source->turned;
+    return RRK_OK;
+}
+
 rrk_status cli_source_next(cli_source *source, cli_list *list, bool *more, rrk_error *err)
 {
     *list = (cli_list){0};
     rrk_passage_list_free(RRK_STEAL(source->fetched));
-    return source->file ? next_from_file(source, list, more, err) : next_from_run(source, list, more, err);
+    RRK_TRY(source->file ? next_from_file(source, list, more, err) : next_from_run(source, list, more, err));
+    return source->reversed && *more ? turn(source, list, err) : RRK_OK;
 }
 
 void cli_source_position(const cli_source *source, uint64_t *done, uint64_t *total)

@@ -32,6 +32,8 @@ typedef struct cli_source cli_source;
 rrk_status cli_source_open(cli_source **out, const cli_source_values *values, rrk_error *err);
 void cli_source_free(cli_source *source); /* NULL is fine */
 rrk_status cli_source_next(cli_source *source, cli_list *list, bool *more, rrk_error *err);
+/* From here on each query's passages come last first. */
+void cli_source_reverse(cli_source *source);
 /* How far it is, for progress: done of total, 0 when unknown. */
 void cli_source_position(const cli_source *source, uint64_t *done, uint64_t *total);
 

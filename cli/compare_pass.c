@@ -134,7 +134,7 @@ static rrk_status run(job *j, const cli_verb *verb, rrk_error *err)
 {
     const cli_setup *setup = &j->system->setup;
     cli_source *source RRK_AUTO(close_source) = NULL;
-    RRK_TRY(cli_ground_source(j->ground, &source, err));
+    RRK_TRY(cli_source_open(&source, j->ground->source, err));
     if (j->reversed)
         cli_source_reverse(source);
     cli_batch batch = {

@@ -31,7 +31,7 @@ const char *cli_system_name(const cli_system *system)
 
 /* --- as written --- */
 
-/* "top_n=10,label=ten" becomes "--top-n=10" and "--label=ten", so that there is one parser for values and its messages. */
+/* "top_n=10,label=ten" becomes "--top-n=10" and "--label=ten": there is one parser for values, with its messages. */
 static size_t split(char *arguments, const char *keys, char *argv[MAX_KEYS])
 {
     size_t n = 0;

@@ -210,6 +210,19 @@ Test(compare, orders_that_are_there_are_measured_over_the_same_queries, .init = 
     cr_assert_str_eq(json_string_value(json_object_get(printed(0), "name")), "mine");
 }
 
+Test(compare, candidates_may_be_a_run_over_a_store, .init = make_files)
+{
+    const char *store = child_path("passages.db"), *run = child_path("first.run"), *queries = child_path("queries.tsv");
+    RUN(result, "d0\tone\nd1\ttwo\nd2\tthree\n", "import", "--store", store, "--format", "msmarco", "-");
+    cr_assert_eq(result.code, 0, "%s", result.err);
+    child_write(run, "q1 Q0 d0 1 3 t\nq1 Q0 d2 2 2 t\nq1 Q0 d1 3 1 t\n");
+    child_write(queries, "q1\tword5\n");
+    RUN(result, NULL, "compare", "--json", "--qrels", qrels, "--store", store, "--run", run, "--queries", queries,
+        "first-stage");
+    cr_assert_float_eq(figure(printed(0), "ndcg.10"), 0.5, 1e-6);
+    cr_assert_str_eq(json_string_value(json_object_get(root, "candidates")), run);
+}
+
 Test(compare, pointwise_orders_do_not_move, .init = make_files, .fini = drop_all)
 {
     char system[300];
@@ -225,7 +238,7 @@ Test(compare, pointwise_orders_do_not_move, .init = make_files, .fini = drop_all
     cr_assert(figure(tiny, "reversed.effort.tokens_in") == figure(tiny, "effort.tokens_in"));
 }
 
-Test(compare, an_llms_order_may_move_with_its_candidates, .init = make_files, .fini = drop_all)
+Test(compare_llm, an_llms_order_may_move_with_its_candidates, .init = make_files, .fini = drop_all)
 {
     const char *prices = child_path("prices");
     child_write(prices, "replay 1 2 EUR\n");
@@ -244,7 +257,35 @@ Test(compare, an_llms_order_may_move_with_its_candidates, .init = make_files, .f
     cr_assert_not_null(strstr(json_string_value(json_object_get(full, "about")), "replay at http://127.0.0.1"));
 }
 
-Test(compare, recorded_replies_are_told_apart, .init = make_files, .fini = drop_all)
+Test(compare_llm, a_table_has_one_currency, .init = make_files, .fini = drop_all)
+{
+    const char *prices = child_path("prices");
+    child_write(prices, "one 1 2 EUR\ntwo 1 2 USD\n");
+    serve_trace();
+    COMPARE_LLM("--json", "--no-reversed", "--prices", prices, "full:llm_model=one", "full:llm_model=two,label=second",
+                "full:llm_model=three");
+    json_t *systems = json_object_get((printed(0), root), "systems");
+    cr_assert_str_eq(json_string_value(json_object_get(root, "currency")), "EUR");
+    cr_assert(figure(json_array_get(systems, 0), "effort.cost") > 0);
+    cr_assert(isnan(figure(json_array_get(systems, 1), "effort.cost")));
+    cr_assert(isnan(figure(json_array_get(systems, 2), "effort.cost")));
+    cr_assert_not_null(strstr(result.err, "the cost of 'second' is in USD and is not shown beside EUR"), "%s",
+                       result.err);
+}
+
+Test(compare_llm, queries_in_flight_together_give_the_same_figures, .init = make_files, .fini = drop_all)
+{
+    serve_trace();
+    COMPARE_LLM("--json", "--in-flight", "4", "full", "sliding:window=5,stride=2,in_flight=2");
+    json_t *systems = json_object_get((printed(0), root), "systems");
+    for (size_t i = 0; i < 2; i++) {
+        json_t *system = json_array_get(systems, i);
+        cr_assert(figure(system, "ndcg.10") == 1 && figure(system, "effort.calls") == 2, "%s", result.out);
+        cr_assert_float_eq(figure(system, "reversed.tau"), 0.9, 1e-6);
+    }
+}
+
+Test(compare_llm, recorded_replies_are_told_apart, .init = make_files, .fini = drop_all)
 {
     const char *store = child_path("replies.db");
     serve_trace();
@@ -257,7 +298,7 @@ Test(compare, recorded_replies_are_told_apart, .init = make_files, .fini = drop_
     }
 }
 
-Test(compare, a_query_without_an_answer_is_counted_and_keeps_its_order, .init = make_files, .fini = drop_all)
+Test(compare_llm, a_query_without_an_answer_is_counted_and_keeps_its_order, .init = make_files, .fini = drop_all)
 {
     child_write(qrels, "q1 0 d1 1\nq2 0 d8 1\nq3 0 d9 1\nq5 0 d1 1\n");
     char more[sizeof CANDIDATES + 256];
@@ -285,7 +326,7 @@ static int check_page(const char *page)
     return system(command);
 }
 
-Test(compare, the_page_is_written_whole_or_not_at_all, .init = make_files, .fini = drop_all)
+Test(compare_llm, the_page_is_written_whole_or_not_at_all, .init = make_files, .fini = drop_all)
 {
     const char *page = child_path("page.html");
     serve_trace();
@@ -318,7 +359,7 @@ static const char *dl19(const char *name)
     return path;
 }
 
-Test(compare, sliding_and_full_over_dl19, .fini = drop_all, .timeout = 120)
+Test(compare_llm, sliding_and_full_over_dl19, .fini = drop_all, .timeout = 120)
 {
     candidates = dl19("candidates.bm25.jsonl");
     qrels = dl19("qrels.txt");

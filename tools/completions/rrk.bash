@@ -5,11 +5,11 @@ _rrk()
     local words
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
-        COMPREPLY=($(compgen -W "import embed retrieve search rerank label eval info help --help --version" -- "$current"))
+        COMPREPLY=($(compgen -W "import embed retrieve search rerank label eval compare info help --help --version" -- "$current"))
         return
     fi
     case $verb:$previous in
-    help:*) COMPREPLY=($(compgen -W "import embed retrieve search rerank label eval info" -- "$current")); return ;;
+    help:*) COMPREPLY=($(compgen -W "import embed retrieve search rerank label eval compare info" -- "$current")); return ;;
     import:--store | import:-s) COMPREPLY=($(compgen -f -- "$current")); return ;;
     import:--format) COMPREPLY=($(compgen -W "auto beir msmarco text" -- "$current")); return ;;
     import:--batch) :; return ;;
@@ -141,6 +141,49 @@ _rrk()
     eval:--level | eval:-l) :; return ;;
     eval:--permutations) :; return ;;
     eval:--seed) :; return ;;
+    compare:--qrels) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    compare:--html) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    compare:--permutations) :; return ;;
+    compare:--permutation-seed) :; return ;;
+    compare:--threads | compare:-t) :; return ;;
+    compare:--candidates | compare:-c) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    compare:--store | compare:-s) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    compare:--run) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    compare:--queries | compare:-q) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    compare:--model | compare:-m) COMPREPLY=($(compgen -d -- "$current")); return ;;
+    compare:--top-n | compare:-n) :; return ;;
+    compare:--max-passage-tokens) :; return ;;
+    compare:--max-query-tokens) :; return ;;
+    compare:--long) COMPREPLY=($(compgen -W "truncate chunk" -- "$current")); return ;;
+    compare:--timeout) :; return ;;
+    compare:--llm) :; return ;;
+    compare:--llm-model) :; return ;;
+    compare:--llm-key-env) :; return ;;
+    compare:--llm-key-file) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    compare:--extra-body) :; return ;;
+    compare:--proxy) :; return ;;
+    compare:--ca-file) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    compare:--in-flight) :; return ;;
+    compare:--retries) :; return ;;
+    compare:--attempt-timeout) :; return ;;
+    compare:--context) :; return ;;
+    compare:--seed) :; return ;;
+    compare:--cap-name) COMPREPLY=($(compgen -W "auto max_tokens max_completion_tokens" -- "$current")); return ;;
+    compare:--grammar) COMPREPLY=($(compgen -W "gbnf regex guided_regex json_schema" -- "$current")); return ;;
+    compare:--cache) COMPREPLY=($(compgen -W "off read write" -- "$current")); return ;;
+    compare:--cache-store) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    compare:--prices) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    compare:--call-log) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    compare:--window) :; return ;;
+    compare:--stride) :; return ;;
+    compare:--order) COMPREPLY=($(compgen -W "given reversed shuffled" -- "$current")); return ;;
+    compare:--order-seed) :; return ;;
+    compare:--prompt) :; return ;;
+    compare:--passage-words) :; return ;;
+    compare:--thinking-tokens) :; return ;;
+    compare:--constrain) COMPREPLY=($(compgen -W "off list strict" -- "$current")); return ;;
+    compare:--passes) :; return ;;
+    compare:--on-error) COMPREPLY=($(compgen -W "fail keep" -- "$current")); return ;;
     info:--threads | info:-t) :; return ;;
     esac
     case $verb in
@@ -151,6 +194,7 @@ _rrk()
     rerank) words="--strategy --model --threads --output --tag --top-n --max-passage-tokens --max-query-tokens --long --timeout --resume --dry-run --provenance --json --help --candidates --store --run --queries --llm --llm-model --llm-key-env --llm-key-file --extra-body --proxy --ca-file --in-flight --retries --attempt-timeout --context --seed --cap-name --grammar --no-stream --cache --cache-store --prices --call-log --window --stride --order --order-seed --prompt --passage-words --thinking-tokens --constrain --passes --ask-top-n --no-early-stop --on-error" ;;
     label) words="--output --timeout --dry-run --json --help --candidates --store --run --queries --llm --llm-model --llm-key-env --llm-key-file --extra-body --proxy --ca-file --in-flight --retries --attempt-timeout --context --seed --cap-name --grammar --no-stream --cache --cache-store --prices --call-log --window --stride --order --order-seed --prompt --passage-words --thinking-tokens --constrain" ;;
     eval) words="--measures --per-query --complete --level --drop-self --sets --compare --permutations --seed --json --help" ;;
+    compare) words="--qrels --html --json --no-reversed --permutations --permutation-seed --threads --help --candidates --store --run --queries --model --top-n --max-passage-tokens --max-query-tokens --long --timeout --llm --llm-model --llm-key-env --llm-key-file --extra-body --proxy --ca-file --in-flight --retries --attempt-timeout --context --seed --cap-name --grammar --no-stream --cache --cache-store --prices --call-log --window --stride --order --order-seed --prompt --passage-words --thinking-tokens --constrain --passes --ask-top-n --no-early-stop --on-error" ;;
     info) words="--threads --json --help" ;;
     *) return ;;
     esac

@@ -61,7 +61,7 @@ _rrk()
     search:--prompt) :; return ;;
     search:--passage-words) :; return ;;
     search:--thinking-tokens) :; return ;;
-    search:--constrain) COMPREPLY=($(compgen -W "[off list strict]" -- "$current")); return ;;
+    search:--constrain) COMPREPLY=($(compgen -W "off list strict" -- "$current")); return ;;
     search:--passes) :; return ;;
     rerank:--strategy | rerank:-S) COMPREPLY=($(compgen -W "embedding cross full sliding" -- "$current")); return ;;
     rerank:--model | rerank:-m) COMPREPLY=($(compgen -d -- "$current")); return ;;
@@ -102,7 +102,7 @@ _rrk()
     rerank:--prompt) :; return ;;
     rerank:--passage-words) :; return ;;
     rerank:--thinking-tokens) :; return ;;
-    rerank:--constrain) COMPREPLY=($(compgen -W "[off list strict]" -- "$current")); return ;;
+    rerank:--constrain) COMPREPLY=($(compgen -W "off list strict" -- "$current")); return ;;
     rerank:--passes) :; return ;;
     rerank:--on-error) COMPREPLY=($(compgen -W "fail keep" -- "$current")); return ;;
     label:--output | label:-o) COMPREPLY=($(compgen -f -- "$current")); return ;;
@@ -136,7 +136,7 @@ _rrk()
     label:--prompt) :; return ;;
     label:--passage-words) :; return ;;
     label:--thinking-tokens) :; return ;;
-    label:--constrain) COMPREPLY=($(compgen -W "[off list strict]" -- "$current")); return ;;
+    label:--constrain) COMPREPLY=($(compgen -W "off list strict" -- "$current")); return ;;
     eval:--measures | eval:-m) :; return ;;
     eval:--level | eval:-l) :; return ;;
     eval:--permutations) :; return ;;
@@ -181,7 +181,7 @@ _rrk()
     compare:--prompt) :; return ;;
     compare:--passage-words) :; return ;;
     compare:--thinking-tokens) :; return ;;
-    compare:--constrain) COMPREPLY=($(compgen -W "[off list strict]" -- "$current")); return ;;
+    compare:--constrain) COMPREPLY=($(compgen -W "off list strict" -- "$current")); return ;;
     compare:--passes) :; return ;;
     compare:--on-error) COMPREPLY=($(compgen -W "fail keep" -- "$current")); return ;;
     info:--threads | info:-t) :; return ;;

@@ -1,6 +1,7 @@
 /*
- * RankLLM's template files (YAML): see rank_template_parse() in prompt.h for the format. Events of libyaml are taken one
- * by one, and whatever is no scalar in the one mapping is refused where it begins: nothing nests, nothing is expanded.
+ * RankLLM's template files (YAML): see rank_template_parse() in prompt.h for the format. Events of libyaml are taken
+ * one by one, and whatever is no scalar in the one mapping is refused where it begins: nothing nests, nothing is
+ * expanded.
  */
 #include "base/alloc.h"
 #include "base/text.h"

@@ -20,10 +20,14 @@
  *     size_t n_hits = 10;
  *     rrk_reranker_rank(reranker, query, passages, n_passages, NULL, hits, &n_hits, &err);
  *
+ * With an LLM, options.llm takes the encoder's place (see <rrk/llm.h>), and rrk_reranker_rank_many() keeps many queries
+ * in flight from one thread. Whatever a model replies becomes a permutation: what it does not name follows in the order
+ * it came in, and the stats tell how much of the order is the model's own. A reply is read no further than top_n needs.
+ *
  * Hits come best first. Equal scores keep the input's order, so ranking an already ranked list is stable.
  *
- * Thread safety: a reranker may be used from several threads; it borrows its encoder, which must outlive it. A handle
- * that crossed a fork() answers RRK_E_INVALID in the child.
+ * Thread safety: a reranker may be used from several threads; it borrows its encoder, LLM and cache, which must outlive
+ * it. A handle that crossed a fork() answers RRK_E_INVALID in the child.
  */
 #ifndef RRK_RERANK_H
 #define RRK_RERANK_H

@@ -8,8 +8,8 @@
  *   full       LLM                        the place alone: (n - place) / n,          no
  *   sliding    LLM                        place 0 is the best                        no
  *
- * "full" shows all candidates to a long-context LLM in one prompt; "sliding" moves a window of them from the back of the
- * list to its front, one prompt each (Pradeep et al., arXiv 2309.15088; the two compared: arXiv 2412.14574).
+ * "full" shows all candidates to a long-context LLM in one prompt; "sliding" moves a window of them from the back of
+ * the list to its front, one prompt each (Pradeep et al., arXiv 2309.15088; the two compared: arXiv 2412.14574).
  *
  * One call serves every strategy:
  *
@@ -82,7 +82,7 @@ typedef struct rrk_reranker_options {
     size_t stride;        /* "sliding": how far the window moves, less than window; default 10, at most half a window */
     size_t passes;        /* how often the whole list is gone over; default 1, at most RRK_RERANK_MAX_PASSES */
     int complete;         /* "sliding", non-zero: after each pass the best (window - stride) are settled and the next
-                              pass ranks the rest, so that every place is earned: for training labels. Excludes passes */
+                              pass ranks the rest, so that every place is earned: for training labels. Not with passes */
     rrk_list_order order; /* of the candidates at first */
     uint64_t order_seed;  /* for RRK_ORDER_SHUFFLED */
     const char *prompt;   /* "one-turn" (default) or "chat": rrk's own wording; otherwise the path of a template file

@@ -12,6 +12,13 @@
 #include <stdatomic.h>
 #include <sys/queue.h>
 
+/* Sets an option of easy unless one before it failed; code keeps the first failure. */
+#define NET_SET(option, value)                                                                                         \
+    do {                                                                                                               \
+        if (code == CURLE_OK)                                                                                          \
+            code = curl_easy_setopt(easy, option, value);                                                              \
+    } while (0)
+
 /* A binary heap of the running transfers, the one that is due first on top. */
 typedef struct net_timers {
     net_transfer **heap; /* [len] */

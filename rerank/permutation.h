@@ -4,13 +4,13 @@
  * input order: the result is always a permutation, and the counts say how much of it the model gave. Pure: no I/O, and
  * any bytes will do.
  *
- * A bracket is read when it closes, and only if it holds nothing but ASCII digits and what separates them: "[3]", "[03]",
- * "[ 3 ]", "[[3]]", and as a list "[1, 2, 3]", "[2 > 1]" or ["2", "1"], which a JSON answer looks like. Any other is prose
- * and skipped: "[A]" (no passage was called so), "[+3]", and "[1-5]", which in replies mostly names the input ("here are
- * passages [1-20] in order: ..."), so that reading it as five identifiers would undo the ranking that follows. Superscripts
- * and full-width digits are no digits. An identifier that the end of the text cuts ("[2") is not there: it may be "[25]".
- * As bare numbers count "2 > 1", "Passage 2" and "P2", but not "3.5" or "2nd", nor the "1." of a numbered list whose lines
- * hold other numbers.
+ * A bracket is read when it closes, and only if it holds nothing but ASCII digits and what separates them: "[3]",
+ * "[03]", "[ 3 ]", "[[3]]", and as a list "[1, 2, 3]", "[2 > 1]" or ["2", "1"], which a JSON answer looks like. Any
+ * other is prose and skipped: "[A]" (no passage was called so), "[+3]", and "[1-5]", which in replies mostly names the
+ * input ("here are passages [1-20] in order: ..."), so that reading it as five identifiers would undo the ranking that
+ * follows. Superscripts and full-width digits are no digits. An identifier that the end of the text cuts ("[2") is not
+ * there: it may be "[25]". As bare numbers count "2 > 1", "Passage 2" and "P2", but not "3.5" or "2nd", nor the "1." of
+ * a numbered list whose lines hold other numbers.
  */
 #ifndef RRK_RERANK_PERMUTATION_H
 #define RRK_RERANK_PERMUTATION_H
@@ -26,8 +26,8 @@ typedef struct rank_reply_counts {
 } rank_reply_counts;
 
 /*
- * order is [n]: passages (from 0) best first. n_wanted of them were asked for, n or fewer; those that were not asked for
- * are not missing. counts is added to. Fails only without memory.
+ * order is [n]: passages (from 0) best first. n_wanted of them were asked for, n or fewer; those that were not asked
+ * for are not missing. counts is added to. Fails only without memory.
  */
 rrk_status rank_permutation_read(rrk_text answer, size_t n, size_t n_wanted, uint32_t *order, rank_reply_counts *counts,
                                  rrk_error *err);

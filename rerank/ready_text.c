@@ -6,7 +6,6 @@
 #include "rerank/prompt.h"
 
 #include <string.h>
-#include <unictype.h>
 
 #define NONE SIZE_MAX
 #define REPLACEMENT 0xfffdu
@@ -31,10 +30,13 @@ typedef struct folder {
     group bracket;
 } folder;
 
+/* Unicode's property White_Space, and its control characters. */
 static bool is_blank(uint32_t c)
 {
-    bool control = c < 0x20 || (c >= 0x7f && c < 0xa0);
-    return control || c == ' ' || (c >= 0x80 && uc_is_property_white_space(c));
+    if (c < 0x80)
+        return c <= ' ' || c == 0x7f;
+    return c <= 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f ||
+           c == 0x205f || c == 0x3000;
 }
 
 /* Embeddings, overrides and isolates: they could show a prompt in another order than the model reads. */

@@ -1,4 +1,7 @@
-/* Templates as others see them: opened by name, hashed, and what they cost. See prompt.h; their content is in template.h. */
+/*
+ * Templates as others see them: opened by name, hashed, and what they cost. See prompt.h; their content is in
+ * template.h.
+ */
 #include "rerank/template.h"
 #include "base/alloc.h"
 #include "base/file.h"

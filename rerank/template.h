@@ -1,7 +1,7 @@
 /*
- * What a prompt template is made of, for the files that make and use one: built-in wording, YAML files, building. A part
- * is a format as Python's str.format() has it, with names only: {query}, {num}, {rank}, {candidate}; "{{" and "}}" are
- * braces. It is checked once, when the template is made.
+ * What a prompt template is made of, for the files that make and use one: built-in wording, YAML files, building. A
+ * part is a format as Python's str.format() has it, with names only: {query}, {num}, {rank}, {candidate}; "{{" and "}}"
+ * are braces. It is checked once, when the template is made.
  */
 #ifndef RRK_RERANK_TEMPLATE_H
 #define RRK_RERANK_TEMPLATE_H

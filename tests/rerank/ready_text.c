@@ -76,6 +76,17 @@ Test(ready_text, folds_white_space_and_control_characters_to_one_blank)
                            "e\xc2\x85"
                            "f"),
                      "a b c d e f");
+    static const uint32_t BLANKS[] = {0x00,   0x1f,   0x7f,   0x80,   0x9f,   0xa0,  0x1680,
+                                      0x2000, 0x200a, 0x2028, 0x202f, 0x205f, 0x3000};
+    static const uint32_t OTHERS[] = {0x21, 0x7e, 0xa1, 0x180e, 0x200b, 0x200d, 0x2010, 0x2060, 0x3001, 0xfeff};
+    for (size_t i = 0; i < RRK_COUNT(BLANKS) + RRK_COUNT(OTHERS); i++) {
+        bool blank = i < RRK_COUNT(BLANKS);
+        char text[6] = "a";
+        size_t len = 1 + base_utf8_put(blank ? BLANKS[i] : OTHERS[i - RRK_COUNT(BLANKS)], text + 1);
+        text[len++] = 'b';
+        const char *got = ready((rrk_text){0}, (rrk_text){text, len}, 0, 0);
+        cr_assert_eq(strcmp(got, "a b") == 0, blank, "character %zu: '%s'", i, got);
+    }
     cr_assert_str_eq(ready((rrk_text){0}, (rrk_text){"a\0b\0\0c", 6}, 0, 0), "a b c");
     cr_assert_str_eq(plain("a\xff\xe2\x80z"), "a\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdz");
 }
@@ -181,16 +192,8 @@ Test(ready_text, that_is_cut_by_tokens_is_the_longest_that_fits, .timeout = 60)
 Test(ready_text, of_a_megabyte_takes_linear_time, .timeout = 60)
 {
     enum { LEN = 1 << 20 };
-    static const char *const PATTERNS[] = {"word ",
-                                           "x",
-                                           "[",
-                                           "[1",
-                                           "[1]",
-                                           "\xef\xbc\xbb"
-                                           "1]",
-                                           " ",
-                                           "[ ",
-                                           "\xe6\xa0\x87"};
+    static const char *const PATTERNS[] = {"word ",           "x", "[",  "[1",          "[1]",
+                                           "\xef\xbc\xbb[1]", " ", "[ ", "\xe6\xa0\x87"};
     char *text = malloc(LEN);
     for (size_t p = 0; p < RRK_COUNT(PATTERNS); p++) {
         size_t period = strlen(PATTERNS[p]);

@@ -24,7 +24,7 @@ typedef struct compare_values {
 #define AT(field) offsetof(compare_values, field)
 static const cli_option options[] = {
     CLI_NEEDED_ROW("qrels", 0, AT(qrels), "FILE", "the judgments; queries that are not judged are left out"),
-    CLI_TEXT_ROW("html", 0, AT(html), "FILE", "write a page with the table and two plots, too"),
+    CLI_TEXT_ROW("html", 0, AT(html), "FILE", "write a page with the table and two plots, too (-: instead)"),
     CLI_FLAG_ROW("json", 0, AT(json), "print one JSON object"),
     CLI_FLAG_ROW("no-reversed", 0, AT(no_reversed), "do not run each system once more over the reversed candidates"),
     CLI_COUNT_ROW("permutations", 0, AT(permutations), "of the randomisation test (100000)", 1, 100000000),
@@ -146,6 +146,8 @@ static rrk_status print(const compare_values *values, const eval_comparison_repo
     if (page->stream) {
         eval_comparison_page(page->stream, report);
         RRK_TRY(base_output_commit(page, err));
+        if (strcmp(values->html, "-") == 0)
+            return RRK_OK;
     }
     if (values->json)
         return eval_comparison_json(stdout, report, err);

@@ -140,6 +140,8 @@ Test(compare, what_is_wrong_is_named_before_any_work, .init = make_files)
     expect(2, "cannot be standard input");
     RUN(result, NULL, "compare", "--qrels", qrels, "--candidates", candidates);
     expect(2, "needs a system");
+    COMPARE("--html", "-", "--json", "first-stage");
+    expect(2, "--html - and --json both want standard output");
     COMPARE("first-stage", "magic");
     expect(2, "system 'magic': unknown strategy 'magic': known are embedding, cross, full, sliding");
     COMPARE("sliding:speed=3");
@@ -205,6 +207,9 @@ Test(compare, orders_that_are_there_are_measured_over_the_same_queries, .init = 
     cr_assert(isnan(figure(first, "effort")) && isnan(figure(second, "reversed")));
     cr_assert_str_eq(json_string_value(json_object_get(second, "name")), "a.run");
     cr_assert(figure(root, "queries") == 2 && figure(root, "unjudged_queries") == 1);
+    COMPARE("--html", "-", "first-stage");
+    cr_assert(result.code == 0 && strncmp(result.out, "<!DOCTYPE html>", 15) == 0, "%s", result.out);
+    cr_assert_str_eq(result.out + strlen(result.out) - 8, "</html>\n");
     snprintf(system, sizeof system, "run:%s,label=mine", run);
     COMPARE("--json", system);
     cr_assert_str_eq(json_string_value(json_object_get(printed(0), "name")), "mine");

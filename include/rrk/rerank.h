@@ -82,7 +82,8 @@ typedef struct rrk_reranker_options {
     size_t stride;        /* "sliding": how far the window moves, less than window; default 10, at most half a window */
     size_t passes;        /* how often the whole list is gone over; default 1, at most RRK_RERANK_MAX_PASSES */
     int complete;         /* "sliding", non-zero: after each pass the best (window - stride) are settled and the next
-                              pass ranks the rest, so that every place is earned: for training labels. Not with passes */
+                              pass ranks the rest, so that every place is earned, as training labels need it. Excludes
+                              passes */
     rrk_list_order order; /* of the candidates at first */
     uint64_t order_seed;  /* for RRK_ORDER_SHUFFLED */
     const char *prompt;   /* "one-turn" (default) or "chat": rrk's own wording; otherwise the path of a template file

@@ -187,9 +187,8 @@ static rrk_status run_round(bench *b, int n_threads, round_result *out, rrk_erro
     RRK_TRY(enc_run(b->encoder, b->rows, b->n_rows, b->out, NULL, err));
     out->seconds = base_ms_since(start) * 1e-3;
     out->cpu_seconds = bench_cpu_seconds() - cpu_start;
-    out->share = b->gflop / out->seconds / RRK_MAX(rates->blocks.gflops, rates->whole.gflops);
-    out->cpu_share =
-        b->gflop * n_threads / out->cpu_seconds / RRK_MAX(rates->blocks.cpu_gflops, rates->whole.cpu_gflops);
+    out->share = b->gflop / out->seconds / bench_best_gflops(rates);
+    out->cpu_share = b->gflop * n_threads / out->cpu_seconds / bench_best_cpu_gflops(rates);
     return RRK_OK;
 }
 
@@ -216,8 +215,10 @@ static void print_results(const bench *b, round_result *rounds, size_t n_rounds,
     printf(" \"tokens_per_s\": %.0f, \"gflop_per_s\": %.2f, \"cpu_seconds\": %.3f, \"peak_rss_mib\": %.1f,\n",
            (double)b->n_ids / median->seconds, b->gflop / median->seconds, median->cpu_seconds,
            (double)peak_rss_kib() / 1024);
-    printf(" \"product_gflop_per_s\": {\"blocks\": %.2f, \"whole\": %.2f, ", rates->blocks.gflops, rates->whole.gflops);
-    printf("\"blocks_cpu\": %.2f, \"whole_cpu\": %.2f},\n", rates->blocks.cpu_gflops, rates->whole.cpu_gflops);
+    printf(" \"product_gflop_per_s\": {\"ours\": %.2f, \"blocks\": %.2f, \"whole\": %.2f, ", rates->ours.gflops,
+           rates->blocks.gflops, rates->whole.gflops);
+    printf("\"ours_cpu\": %.2f, \"blocks_cpu\": %.2f, \"whole_cpu\": %.2f},\n", rates->ours.cpu_gflops,
+           rates->blocks.cpu_gflops, rates->whole.cpu_gflops);
     printf(" \"share\": %.4f, \"cpu_share\": %.4f}\n", median->share, median->cpu_share);
 }
 

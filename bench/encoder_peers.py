@@ -392,7 +392,8 @@ def one_round(args, product, peers, ids_path, scratch):
     report = run_rrk(args, ids_path, os.path.join(scratch, "rrk.f32"))
     rates = report["product_gflop_per_s"]
     result = {"report": report, "rrk": (report["rows"] / report["passages_per_s"], report["cpu_seconds"])}
-    result["rates"] = {"oneDNN, by blocks": (rates["blocks"], rates["blocks_cpu"]),
+    result["rates"] = {"rrk, by blocks": (rates["ours"], rates["ours_cpu"]),
+                       "oneDNN, by blocks": (rates["blocks"], rates["blocks_cpu"]),
                        "oneDNN, one call": (rates["whole"], rates["whole_cpu"])}
     if product:
         result["rates"]["PyTorch"] = tuple(product.ask()["rate"])

@@ -24,9 +24,13 @@ typedef struct bench_rate {
 } bench_rate;
 
 typedef struct bench_rates {
-    bench_rate blocks; /* the encoder's own way: packed weights, a thread a block of rows */
-    bench_rate whole;  /* one call for all rows, oneDNN's threads */
+    bench_rate ours;   /* our product, packed weights, a thread a block of rows; 0 where there is none */
+    bench_rate blocks; /* oneDNN in the same way */
+    bench_rate whole;  /* oneDNN, one call for all rows, its own threads */
 } bench_rates;
+
+double bench_best_gflops(const bench_rates *rates);
+double bench_best_cpu_gflops(const bench_rates *rates);
 
 /* Takes about seconds for each way. */
 rrk_status bench_product_measure(bench_product *product, double seconds, bench_rates *out, rrk_error *err);

@@ -29,24 +29,36 @@ static rrk_status sort_rows(enc_plan *plan, const enc_row *rows, size_t n_rows, 
     return RRK_OK;
 }
 
-static void cut(enc_plan *plan, const enc_row *rows, size_t n_rows, size_t budget)
+/* What a batch may hold when n_left tokens are still to be given out: a thread's share of them, within limits. */
+static size_t room_of(size_t n_left, size_t budget, size_t n_threads)
 {
-    size_t tokens = 0;
+    size_t share = RRK_MAX((n_left + n_threads - 1) / n_threads, (size_t)ENC_PLAN_SMALLEST_BATCH);
+    return RRK_MIN(share, budget);
+}
+
+static void cut(enc_plan *plan, const enc_row *rows, size_t n_rows, size_t budget, size_t n_threads)
+{
+    size_t tokens = 0, first = 0, room = 0, n_left = 0;
+    for (size_t i = 0; i < n_rows; i++)
+        n_left += rows[i].n_ids;
     for (size_t i = 0; i < n_rows; i++) {
-        size_t n = rows[plan->order[i]].n_ids, first = plan->n_batches ? plan->cuts[plan->n_batches - 1] : 0;
-        if (plan->n_batches == 0 || tokens + n > budget) {
+        size_t n = rows[plan->order[i]].n_ids;
+        if (i == 0 || tokens + n > room) {
             plan->cuts[plan->n_batches++] = i;
+            room = room_of(n_left, budget, n_threads);
             tokens = 0;
             first = i;
         }
         tokens += n;
+        n_left -= n;
         plan->max_tokens = RRK_MAX(plan->max_tokens, tokens);
         plan->max_rows = RRK_MAX(plan->max_rows, i + 1 - first);
     }
     plan->cuts[plan->n_batches] = n_rows;
 }
 
-rrk_status enc_plan_make(enc_plan *out, const enc_row *rows, size_t n_rows, size_t budget_tokens, rrk_error *err)
+rrk_status enc_plan_make(enc_plan *out, const enc_row *rows, size_t n_rows, size_t budget_tokens, size_t n_threads,
+                         rrk_error *err)
 {
     *out = (enc_plan){0};
     if (n_rows > UINT32_MAX)
@@ -59,7 +71,7 @@ rrk_status enc_plan_make(enc_plan *out, const enc_row *rows, size_t n_rows, size
     }
     rrk_status status = sort_rows(out, rows, n_rows, err);
     if (status == RRK_OK)
-        cut(out, rows, n_rows, budget_tokens);
+        cut(out, rows, n_rows, budget_tokens, n_threads);
     else
         enc_plan_free(out);
     return status;

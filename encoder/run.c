@@ -11,9 +11,6 @@
 #include <stdatomic.h>
 #include <string.h>
 
-/* Tokens below which a batch is not worth a thread of its own. */
-enum { SMALLEST_BATCH = 96 };
-
 typedef struct run {
     rrk_encoder *encoder;
     const enc_row *rows;
@@ -171,16 +168,6 @@ static rrk_status check_rows(const rrk_encoder *encoder, const enc_row *rows, si
     return RRK_OK;
 }
 
-/* A small call is shared among the threads too, in batches that still fill a product. */
-static size_t budget_of(const rrk_encoder *encoder, const enc_row *rows, size_t n_rows)
-{
-    size_t n_threads = (size_t)base_pool_size(encoder->pool), n_tokens = 0;
-    for (size_t i = 0; i < n_rows; i++)
-        n_tokens += rows[i].n_ids;
-    size_t share = RRK_MAX((n_tokens + n_threads - 1) / n_threads, (size_t)SMALLEST_BATCH);
-    return RRK_MIN(share, encoder->batch_tokens);
-}
-
 rrk_status enc_run(rrk_encoder *encoder, const enc_row *rows, size_t n_rows, float *out, const base_deadline *deadline,
                    rrk_error *err)
 {
@@ -190,7 +177,8 @@ rrk_status enc_run(rrk_encoder *encoder, const enc_row *rows, size_t n_rows, flo
     if (n_rows == 0)
         return RRK_OK;
     enc_plan plan RRK_AUTO(enc_plan_free) = {0};
-    RRK_TRY(enc_plan_make(&plan, rows, n_rows, budget_of(encoder, rows, n_rows), err));
+    size_t n_threads = (size_t)base_pool_size(encoder->pool);
+    RRK_TRY(enc_plan_make(&plan, rows, n_rows, encoder->batch_tokens, n_threads, err));
     run r = {.encoder = encoder,
              .rows = rows,
              .plan = &plan,

@@ -1,12 +1,11 @@
 /*
  * The CPU device: the operations of compute.h as blocks of rows that stay in a core's cache. A block goes through its
- * matrix product (gemm.h) and, while it is still hot, through the vector loop that finishes it (kernels.h). One session
+ * matrix product (linear.h) and, while it is still hot, through the vector loop that finishes it (kernels.h). One session
  * is one thread's; nothing here starts threads.
  */
 #include "base/alloc.h"
 #include "encoder/compute.h"
-#include "encoder/cpu/gemm.h"
-#include "encoder/cpu/kernels.h"
+#include "encoder/cpu/linear.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -17,22 +16,6 @@ struct enc_table {
     const float *rows; /* [n_rows, d]: in the mapping, or copy */
     float *copy;       /* owned; NULL when the file's own bytes serve */
     size_t n_rows;
-    size_t d;
-};
-
-struct enc_linear {
-    struct enc_linear *next;
-    cpu_gemm_weight *weight;
-    float *bias; /* [n_out], zeros when the model has none; owned */
-    size_t n_out;
-    size_t n_in;
-};
-
-struct enc_norm {
-    struct enc_norm *next;
-    float *gain;  /* [d]; owned */
-    float *shift; /* [d]; owned */
-    float eps;
     size_t d;
 };
 
@@ -54,11 +37,11 @@ typedef struct slot {
 
 struct enc_session {
     cpu_device *device;
-    cpu_gemm_lane *lane;
+    cpu_worker worker;
     enc_batch batch;
     slot slots[ENC_N_SLOTS];
-    float *delta;  /* [CPU_GEMM_MAX_ROWS, widest slot]; owned */
-    float *hidden; /* [CPU_GEMM_MAX_ROWS, d_ff]; owned */
+    float *delta;  /* [CPU_BLOCK_ROWS, widest slot]; owned, lent to worker */
+    float *hidden; /* [CPU_BLOCK_ROWS, d_ff]; owned */
     float *attention_scratch;
     size_t attention_floats;
 };
@@ -93,21 +76,6 @@ static rrk_status add_table(enc_device *device, const enc_weight *weight, enc_ta
     return RRK_OK;
 }
 
-/* Stacks the parts' values and biases in the device's own order. */
-static rrk_status stack_parts(const enc_weight *const *parts, const enc_weight *const *biases, size_t n_parts,
-                              float *values, float *bias, rrk_error *err)
-{
-    size_t row = 0, at = 0;
-    for (size_t i = 0; i < n_parts; i++) {
-        RRK_TRY(enc_weight_to_f32(parts[i], values + at, err));
-        if (biases[i])
-            RRK_TRY(enc_weight_to_f32(biases[i], bias + row, err));
-        at += parts[i]->n_values;
-        row += parts[i]->shape[0];
-    }
-    return RRK_OK;
-}
-
 static rrk_status add_linear(enc_device *device, const enc_weight *const *parts, const enc_weight *const *biases,
                              size_t n_parts, enc_linear **out, rrk_error *err)
 {
@@ -120,12 +88,7 @@ static rrk_status add_linear(enc_device *device, const enc_weight *const *parts,
     linear->n_in = parts[0]->shape[1];
     for (size_t i = 0; i < n_parts; i++)
         linear->n_out += parts[i]->shape[0];
-    linear->bias = base_calloc(linear->n_out, sizeof *linear->bias);
-    float *values RRK_AUTO(base_free_aligned_ptr) = base_alloc_aligned(linear->n_out, linear->n_in * sizeof *values);
-    if (!linear->bias || !values)
-        return base_fail_nomem(err, linear->n_out * linear->n_in * sizeof *values);
-    RRK_TRY(stack_parts(parts, biases, n_parts, values, linear->bias, err));
-    return cpu_gemm_pack(cpu->gemm, values, linear->n_out, linear->n_in, &linear->weight, err);
+    return cpu_linear_pack(linear, parts, biases, n_parts, cpu->gemm, cpu->kernels, err);
 }
 
 static rrk_status add_norm(enc_device *device, const enc_weight *gain, const enc_weight *shift, float eps,
@@ -154,7 +117,7 @@ static void session_free(enc_session *session)
     base_free_aligned(session->delta);
     base_free_aligned(session->hidden);
     base_free_aligned(session->attention_scratch);
-    cpu_gemm_lane_free(session->lane);
+    cpu_gemm_lane_free(session->worker.lane);
     base_free(session);
 }
 
@@ -183,9 +146,11 @@ static rrk_status session_new(enc_device *device, const enc_shape *shape, enc_se
         session->slots[i].n_cols = shape->n_cols[i];
         widest = RRK_MAX(widest, shape->n_cols[i]);
     }
-    RRK_TRY(alloc_floats(&session->delta, CPU_GEMM_MAX_ROWS, widest, err));
-    RRK_TRY(alloc_floats(&session->hidden, CPU_GEMM_MAX_ROWS, shape->d_ff, err));
-    RRK_TRY(cpu_gemm_lane_new(session->device->gemm, &session->lane, err));
+    RRK_TRY(alloc_floats(&session->delta, CPU_BLOCK_ROWS, widest, err));
+    RRK_TRY(alloc_floats(&session->hidden, CPU_BLOCK_ROWS, shape->d_ff, err));
+    RRK_TRY(cpu_gemm_lane_new(session->device->gemm, &session->worker.lane, err));
+    session->worker.kernels = session->device->kernels;
+    session->worker.delta = session->delta;
     *out = RRK_STEAL(session);
     return RRK_OK;
 }
@@ -249,11 +214,10 @@ static rrk_status embed(enc_session *session, enc_slot x, const enc_table *words
 
 static rrk_status project(enc_session *session, const enc_linear *w, enc_slot in, enc_slot out, rrk_error *err)
 {
-    for (size_t r = 0; r < session->batch.n_tokens; r += CPU_GEMM_MAX_ROWS) {
-        size_t n = RRK_MIN(session->batch.n_tokens - r, (size_t)CPU_GEMM_MAX_ROWS);
+    for (size_t r = 0; r < session->batch.n_tokens; r += CPU_BLOCK_ROWS) {
+        size_t n = RRK_MIN(session->batch.n_tokens - r, (size_t)CPU_BLOCK_ROWS);
         float *y = session->slots[out].data + r * w->n_out;
-        RRK_TRY(cpu_gemm_run(session->lane, w->weight, session->slots[in].data + r * w->n_in, n, y, err));
-        session->device->kernels->bias(y, w->bias, n, w->n_out);
+        RRK_TRY(cpu_linear_run(&session->worker, w, session->slots[in].data + r * w->n_in, n, CPU_IDENTITY, y, err));
     }
     return RRK_OK;
 }
@@ -261,43 +225,37 @@ static rrk_status project(enc_session *session, const enc_linear *w, enc_slot in
 static rrk_status project_add_norm(enc_session *session, const enc_linear *w, const enc_norm *norm, enc_slot in,
                                    enc_slot x, rrk_error *err)
 {
-    for (size_t r = 0; r < session->batch.n_tokens; r += CPU_GEMM_MAX_ROWS) {
-        size_t n = RRK_MIN(session->batch.n_tokens - r, (size_t)CPU_GEMM_MAX_ROWS);
+    for (size_t r = 0; r < session->batch.n_tokens; r += CPU_BLOCK_ROWS) {
+        size_t n = RRK_MIN(session->batch.n_tokens - r, (size_t)CPU_BLOCK_ROWS);
         const float *from = session->slots[in].data + r * w->n_in;
-        RRK_TRY(cpu_gemm_run(session->lane, w->weight, from, n, session->delta, err));
-        session->device->kernels->add_norm(session->slots[x].data + r * w->n_out, session->delta, w->bias, norm->gain,
-                                           norm->shift, norm->eps, n, w->n_out);
+        float *to = session->slots[x].data + r * w->n_out;
+        RRK_TRY(cpu_linear_add_norm(&session->worker, w, norm, from, n, to, err));
     }
     return RRK_OK;
 }
 
-static void activate(const cpu_kernels *k, enc_activation activation, float *x, const float *bias, size_t n_rows,
-                     size_t n_cols)
+static cpu_activation activation_of(enc_activation activation)
 {
     switch (activation) {
     case ENC_GELU_ERF:
-        k->bias_gelu_erf(x, bias, n_rows, n_cols);
-        return;
+        return CPU_GELU_ERF;
     case ENC_GELU_TANH:
-        k->bias_gelu_tanh(x, bias, n_rows, n_cols);
-        return;
+        return CPU_GELU_TANH;
     case ENC_RELU:
-        k->bias_relu(x, bias, n_rows, n_cols);
-        return;
+        return CPU_RELU;
     }
+    return CPU_IDENTITY;
 }
 
 static rrk_status feed_forward(enc_session *session, const enc_linear *w1, enc_activation activation,
                                const enc_linear *w2, const enc_norm *norm, enc_slot x, rrk_error *err)
 {
-    const cpu_kernels *k = session->device->kernels;
-    for (size_t r = 0; r < session->batch.n_tokens; r += CPU_GEMM_MAX_ROWS) {
-        size_t n = RRK_MIN(session->batch.n_tokens - r, (size_t)CPU_GEMM_MAX_ROWS);
+    const cpu_worker *worker = &session->worker;
+    for (size_t r = 0; r < session->batch.n_tokens; r += CPU_BLOCK_ROWS) {
+        size_t n = RRK_MIN(session->batch.n_tokens - r, (size_t)CPU_BLOCK_ROWS);
         float *rows = session->slots[x].data + r * w1->n_in;
-        RRK_TRY(cpu_gemm_run(session->lane, w1->weight, rows, n, session->hidden, err));
-        activate(k, activation, session->hidden, w1->bias, n, w1->n_out);
-        RRK_TRY(cpu_gemm_run(session->lane, w2->weight, session->hidden, n, session->delta, err));
-        k->add_norm(rows, session->delta, w2->bias, norm->gain, norm->shift, norm->eps, n, w2->n_out);
+        RRK_TRY(cpu_linear_run(worker, w1, rows, n, activation_of(activation), session->hidden, err));
+        RRK_TRY(cpu_linear_add_norm(worker, w2, norm, session->hidden, n, rows, err));
     }
     return RRK_OK;
 }
@@ -355,12 +313,11 @@ static rrk_status pool(enc_session *session, enc_pooling pooling, bool normalize
 
 static rrk_status head(enc_session *session, const enc_linear *w, bool tanh, enc_slot in, enc_slot out, rrk_error *err)
 {
-    const cpu_kernels *k = session->device->kernels;
-    for (size_t r = 0; r < session->batch.n_seqs; r += CPU_GEMM_MAX_ROWS) {
-        size_t n = RRK_MIN(session->batch.n_seqs - r, (size_t)CPU_GEMM_MAX_ROWS);
+    for (size_t r = 0; r < session->batch.n_seqs; r += CPU_BLOCK_ROWS) {
+        size_t n = RRK_MIN(session->batch.n_seqs - r, (size_t)CPU_BLOCK_ROWS);
         /* By way of delta, so that in and out may be one slot, and out may be narrower than a step of rows. */
-        RRK_TRY(cpu_gemm_run(session->lane, w->weight, session->slots[in].data + r * w->n_in, n, session->delta, err));
-        (tanh ? k->bias_tanh : k->bias)(session->delta, w->bias, n, w->n_out);
+        RRK_TRY(cpu_linear_run(&session->worker, w, session->slots[in].data + r * w->n_in, n,
+                               tanh ? CPU_TANH : CPU_IDENTITY, session->delta, err));
         memcpy(session->slots[out].data + r * w->n_out, session->delta, n * w->n_out * sizeof(float));
     }
     return RRK_OK;
@@ -383,8 +340,7 @@ static void free_linears(enc_linear *linear)
 {
     while (linear) {
         enc_linear *next = linear->next;
-        cpu_gemm_weight_free(linear->weight);
-        base_free(linear->bias);
+        cpu_linear_clear(linear);
         base_free(linear);
         linear = next;
     }

@@ -1,4 +1,4 @@
-/* Choosing a table of vector loops for the processor at hand. */
+/* Choosing a table of vector loops for the processor at hand, and the layout of weights that they share. */
 #include "encoder/cpu/kernels.h"
 
 #include <stdbool.h>
@@ -36,4 +36,15 @@ const cpu_kernels *cpu_kernels_at(size_t i)
 const cpu_kernels *cpu_kernels_best(void)
 {
     return cpu_kernels_at(0);
+}
+
+void cpu_pack_panels(const float *w, size_t n_out, size_t n_in, size_t panel_cols, float *panels)
+{
+    for (size_t col = 0; col < n_out; col += panel_cols) {
+        float *panel = panels + col * n_in;
+        for (size_t c = 0; c < panel_cols; c++) {
+            for (size_t i = 0; i < n_in; i++)
+                panel[i * panel_cols + c] = w[(col + c) * n_in + i];
+        }
+    }
 }

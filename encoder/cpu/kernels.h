@@ -6,6 +6,7 @@
 #ifndef RRK_ENCODER_CPU_KERNELS_H
 #define RRK_ENCODER_CPU_KERNELS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,16 +23,30 @@ typedef struct cpu_attention {
 
 size_t cpu_attention_scratch(size_t max_tokens, size_t d_head);
 
+typedef enum cpu_activation { CPU_IDENTITY, CPU_RELU, CPU_GELU_ERF, CPU_GELU_TANH, CPU_TANH } cpu_activation;
+
+/* y = act(x Wᵀ + b); or, with add and without an activation, y += x Wᵀ + b. Nothing but y's n_rows is written. */
+typedef struct cpu_product {
+    const float *x;      /* [n_rows, n_in] */
+    const float *panels; /* W by cpu_pack_panels() with the table's panel_cols, aligned to 64 bytes */
+    const float *bias;   /* [n_out] */
+    float *y;            /* [n_rows, n_out] */
+    size_t n_rows;
+    size_t n_in;
+    size_t n_out; /* a multiple of panel_cols */
+    bool add;
+    cpu_activation activation;
+} cpu_product;
+
+/* W [n_out, n_in] as panels of panel_cols outputs, each [n_in, panel_cols]. */
+void cpu_pack_panels(const float *w, size_t n_out, size_t n_in, size_t panel_cols, float *panels);
+
 typedef struct cpu_kernels cpu_kernels;
 
 struct cpu_kernels {
     const char *isa;
-    /* x [n_rows, n_cols] += bias [n_cols], then the activation. */
-    void (*bias)(float *x, const float *bias, size_t n_rows, size_t n_cols);
-    void (*bias_relu)(float *x, const float *bias, size_t n_rows, size_t n_cols);
-    void (*bias_gelu_erf)(float *x, const float *bias, size_t n_rows, size_t n_cols);
-    void (*bias_gelu_tanh)(float *x, const float *bias, size_t n_rows, size_t n_cols);
-    void (*bias_tanh)(float *x, const float *bias, size_t n_rows, size_t n_cols);
+    /* x [n_rows, n_cols] = act(x + bias [n_cols]) */
+    void (*bias)(float *x, const float *bias, size_t n_rows, size_t n_cols, cpu_activation activation);
     /* x [n_rows, d] = norm(x + delta + bias); delta and bias may be NULL together. */
     void (*add_norm)(float *x, const float *delta, const float *bias, const float *gain, const float *shift, float eps,
                      size_t n_rows, size_t d);
@@ -40,6 +55,8 @@ struct cpu_kernels {
     void (*mean)(float *out, const float *x, size_t n_rows, size_t d);
     /* x [d] scaled to length 1; a zero vector stays. */
     void (*normalize)(float *x, size_t d);
+    size_t panel_cols;
+    void (*product)(const cpu_product *p); /* NULL: none that is faster than oneDNN's */
 };
 
 extern const cpu_kernels cpu_kernels_plain, cpu_kernels_baseline;

@@ -12,16 +12,6 @@ size_t cpu_attention_scratch(size_t max_tokens, size_t d_head)
     return 2 * tokens * width + 16 * (tokens + width);
 }
 
-static float identity(float x)
-{
-    return x;
-}
-
-static float relu(float x)
-{
-    return x > 0 ? x : 0;
-}
-
 static float gelu_erf(float x)
 {
     return (float)(0.5 * (double)x * (1 + erf((double)x * M_SQRT1_2)));
@@ -33,37 +23,42 @@ static float gelu_tanh(float x)
     return (float)(0.5 * v * (1 + tanh(0.7978845608028654 * (v + 0.044715 * v * v * v))));
 }
 
-static void bias_act(float *x, const float *bias, size_t n_rows, size_t n_cols, float (*act)(float))
+static float activate(float x, cpu_activation activation)
+{
+    switch (activation) {
+    case CPU_IDENTITY:
+        return x;
+    case CPU_RELU:
+        return x > 0 ? x : 0;
+    case CPU_GELU_ERF:
+        return gelu_erf(x);
+    case CPU_GELU_TANH:
+        return gelu_tanh(x);
+    case CPU_TANH:
+        return tanhf(x);
+    }
+    return x;
+}
+
+static void bias(float *x, const float *b, size_t n_rows, size_t n_cols, cpu_activation activation)
 {
     for (size_t r = 0; r < n_rows; r++) {
         for (size_t c = 0; c < n_cols; c++)
-            x[r * n_cols + c] = act(x[r * n_cols + c] + bias[c]);
+            x[r * n_cols + c] = activate(x[r * n_cols + c] + b[c], activation);
     }
 }
 
-static void bias(float *x, const float *b, size_t n_rows, size_t n_cols)
+static void product(const cpu_product *p)
 {
-    bias_act(x, b, n_rows, n_cols, identity);
-}
-
-static void bias_relu(float *x, const float *b, size_t n_rows, size_t n_cols)
-{
-    bias_act(x, b, n_rows, n_cols, relu);
-}
-
-static void bias_gelu_erf(float *x, const float *b, size_t n_rows, size_t n_cols)
-{
-    bias_act(x, b, n_rows, n_cols, gelu_erf);
-}
-
-static void bias_gelu_tanh(float *x, const float *b, size_t n_rows, size_t n_cols)
-{
-    bias_act(x, b, n_rows, n_cols, gelu_tanh);
-}
-
-static void bias_tanh(float *x, const float *b, size_t n_rows, size_t n_cols)
-{
-    bias_act(x, b, n_rows, n_cols, tanhf);
+    for (size_t r = 0; r < p->n_rows; r++) {
+        for (size_t c = 0; c < p->n_out; c++) {
+            float *y = p->y + r * p->n_out + c;
+            double sum = (double)p->bias[c] + (p->add ? (double)*y : 0);
+            for (size_t i = 0; i < p->n_in; i++)
+                sum += (double)p->x[r * p->n_in + i] * (double)p->panels[c * p->n_in + i];
+            *y = activate((float)sum, p->activation);
+        }
+    }
 }
 
 static void norm_row(float *x, const float *gain, const float *shift, float eps, size_t d)
@@ -147,12 +142,10 @@ static void normalize(float *x, size_t d)
 const cpu_kernels cpu_kernels_plain = {
     .isa = "plain",
     .bias = bias,
-    .bias_relu = bias_relu,
-    .bias_gelu_erf = bias_gelu_erf,
-    .bias_gelu_tanh = bias_gelu_tanh,
-    .bias_tanh = bias_tanh,
     .add_norm = add_norm,
     .attention = attention,
     .mean = mean,
     .normalize = normalize,
+    .panel_cols = 1, /* W as it is */
+    .product = product,
 };

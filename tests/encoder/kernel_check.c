@@ -69,16 +69,21 @@ Test(kernel_check, prints_its_seed_and_the_tables)
     cr_assert_str_neq(cpu_kernels_best()->isa, "plain");
 }
 
-typedef void (*bias_fn)(float *x, const float *bias, size_t n_rows, size_t n_cols);
+static const char *const ACTIVATIONS[] = {
+    [CPU_IDENTITY] = "bias",          [CPU_RELU] = "bias_relu",
+    [CPU_GELU_ERF] = "bias_gelu_erf", [CPU_GELU_TANH] = "bias_gelu_tanh",
+    [CPU_TANH] = "bias_tanh",
+};
 
-static void check_bias(const cpu_kernels *k, const char *what, bias_fn fast, bias_fn plain, float scale)
+static void check_bias(const cpu_kernels *k, cpu_activation activation, float scale)
 {
+    const char *what = ACTIVATIONS[activation];
     for (uint64_t round = 0; round < ROUNDS; round++) {
         size_t rows = pick(round * 2, 1, 9), cols = pick(round * 2 + 1, 1, 300);
         guarded x = make(rows * cols, round, scale), y = make(rows * cols, round, scale),
                 b = make(cols, 999 + round, 1);
-        fast(x.data, b.data, rows, cols);
-        plain(y.data, b.data, rows, cols);
+        k->bias(x.data, b.data, rows, cols, activation);
+        cpu_kernels_plain.bias(y.data, b.data, rows, cols, activation);
         compare(k->isa, what, &x, &y, 2e-6);
         drop(&x, what);
         drop(&y, what);
@@ -89,16 +94,64 @@ static void check_bias(const cpu_kernels *k, const char *what, bias_fn fast, bia
 Test(kernel_check, bias_and_activations)
 {
     static const float SCALES[] = {0.01f, 1, 6, 60};
-    const cpu_kernels *p = &cpu_kernels_plain;
     FOR_EACH_TABLE(k)
     {
         for (size_t s = 0; s < RRK_COUNT(SCALES); s++) {
-            check_bias(k, "bias", k->bias, p->bias, SCALES[s]);
-            check_bias(k, "bias_relu", k->bias_relu, p->bias_relu, SCALES[s]);
-            check_bias(k, "bias_gelu_erf", k->bias_gelu_erf, p->bias_gelu_erf, SCALES[s]);
-            check_bias(k, "bias_gelu_tanh", k->bias_gelu_tanh, p->bias_gelu_tanh, SCALES[s]);
-            check_bias(k, "bias_tanh", k->bias_tanh, p->bias_tanh, SCALES[s]);
+            for (size_t a = 0; a < RRK_COUNT(ACTIVATIONS); a++)
+                check_bias(k, (cpu_activation)a, SCALES[s]);
         }
+    }
+}
+
+Test(kernel_check, not_a_number_stays_visible)
+{
+    FOR_EACH_TABLE(k)
+    {
+        for (size_t a = 0; a < RRK_COUNT(ACTIVATIONS); a++) {
+            float x[3] = {1, NAN, 1}, b[3] = {0};
+            k->bias(x, b, 3, 1, (cpu_activation)a);
+            cr_assert(isnan(x[1]) && !isnan(x[0]) && !isnan(x[2]), "%s %s", k->isa, ACTIVATIONS[a]);
+        }
+    }
+}
+
+/* Both tables' panels are made of the same weights. */
+static void check_product(const cpu_kernels *k, uint64_t round)
+{
+    size_t n_rows = pick(round * 7, 1, 20), n_in = pick(round * 7 + 1, 1, 90), n_panels = pick(round * 7 + 2, 1, 3);
+    size_t n_out = n_panels * k->panel_cols;
+    guarded x = make(n_rows * n_in, round, 1), w = make(n_out * n_in, 100 + round, 1), b = make(n_out, 200 + round, 1);
+    guarded y = make(n_rows * n_out, 300 + round, 1), want = make(n_rows * n_out, 300 + round, 1);
+    guarded panels = make(n_out * n_in, 0, 0), plain_panels = make(n_out * n_in, 0, 0);
+    cpu_pack_panels(w.data, n_out, n_in, k->panel_cols, panels.data);
+    cpu_pack_panels(w.data, n_out, n_in, cpu_kernels_plain.panel_cols, plain_panels.data);
+    cpu_product p = {
+        .x = x.data,
+        .panels = panels.data,
+        .bias = b.data,
+        .y = y.data,
+        .n_rows = n_rows,
+        .n_in = n_in,
+        .n_out = n_out,
+        .add = round % 2,
+        .activation = round % 2 ? CPU_IDENTITY : (cpu_activation)(round / 2 % RRK_COUNT(ACTIVATIONS)),
+    };
+    k->product(&p);
+    p.panels = plain_panels.data;
+    p.y = want.data;
+    cpu_kernels_plain.product(&p);
+    compare(k->isa, "product", &y, &want, 1e-5);
+    guarded *const all[] = {&x, &w, &b, &y, &want, &panels, &plain_panels};
+    for (size_t i = 0; i < RRK_COUNT(all); i++)
+        drop(all[i], "product");
+}
+
+Test(kernel_check, product_with_what_finishes_it)
+{
+    FOR_EACH_TABLE(k)
+    {
+        for (uint64_t round = 0; k->product && round < 2 * ROUNDS; round++)
+            check_product(k, round);
     }
 }
 

@@ -1,0 +1,84 @@
+/* Linear layers by our product or by oneDNN's: see linear.h. */
+#include "encoder/cpu/linear.h"
+#include "base/alloc.h"
+
+void cpu_linear_clear(enc_linear *linear)
+{
+    cpu_gemm_weight_free(RRK_STEAL(linear->weight));
+    base_free_aligned(RRK_STEAL(linear->panels));
+    base_free(RRK_STEAL(linear->bias));
+}
+
+/* Stacks the parts' values and biases in the device's own order. */
+static rrk_status stack_parts(const enc_weight *const *parts, const enc_weight *const *biases, size_t n_parts,
+                              float *values, float *bias, rrk_error *err)
+{
+    size_t row = 0, at = 0;
+    for (size_t i = 0; i < n_parts; i++) {
+        RRK_TRY(enc_weight_to_f32(parts[i], values + at, err));
+        if (biases[i])
+            RRK_TRY(enc_weight_to_f32(biases[i], bias + row, err));
+        at += parts[i]->n_values;
+        row += parts[i]->shape[0];
+    }
+    return RRK_OK;
+}
+
+static rrk_status pack_panels(enc_linear *linear, const float *values, size_t panel_cols, rrk_error *err)
+{
+    linear->panels = base_alloc_aligned(linear->n_out, linear->n_in * sizeof *values);
+    if (!linear->panels)
+        return base_fail_nomem(err, linear->n_out * linear->n_in * sizeof *values);
+    cpu_pack_panels(values, linear->n_out, linear->n_in, panel_cols, linear->panels);
+    return RRK_OK;
+}
+
+rrk_status cpu_linear_pack(enc_linear *linear, const enc_weight *const *parts, const enc_weight *const *biases,
+                           size_t n_parts, cpu_gemm *gemm, const cpu_kernels *kernels, rrk_error *err)
+{
+    size_t n_out = linear->n_out, n_in = linear->n_in;
+    linear->bias = base_calloc(n_out, sizeof *linear->bias);
+    float *values RRK_AUTO(base_free_aligned_ptr) = base_alloc_aligned(n_out, n_in * sizeof *values);
+    if (!linear->bias || !values)
+        return base_fail_nomem(err, n_out * n_in * sizeof *values);
+    RRK_TRY(stack_parts(parts, biases, n_parts, values, linear->bias, err));
+    if (kernels->product && n_out % kernels->panel_cols == 0)
+        return pack_panels(linear, values, kernels->panel_cols, err);
+    return cpu_gemm_pack(gemm, values, n_out, n_in, &linear->weight, err);
+}
+
+static cpu_product product_of(const enc_linear *w, const float *x, size_t n_rows, float *y)
+{
+    return (cpu_product){
+        .x = x, .panels = w->panels, .bias = w->bias, .y = y, .n_rows = n_rows, .n_in = w->n_in, .n_out = w->n_out};
+}
+
+rrk_status cpu_linear_run(const cpu_worker *worker, const enc_linear *w, const float *x, size_t n_rows,
+                          cpu_activation activation, float *y, rrk_error *err)
+{
+    if (w->panels) {
+        cpu_product p = product_of(w, x, n_rows, y);
+        p.activation = activation;
+        worker->kernels->product(&p);
+        return RRK_OK;
+    }
+    RRK_TRY(cpu_gemm_run(worker->lane, w->weight, x, n_rows, y, err));
+    worker->kernels->bias(y, w->bias, n_rows, w->n_out, activation);
+    return RRK_OK;
+}
+
+rrk_status cpu_linear_add_norm(const cpu_worker *worker, const enc_linear *w, const enc_norm *norm, const float *in,
+                               size_t n_rows, float *x, rrk_error *err)
+{
+    const cpu_kernels *k = worker->kernels;
+    if (w->panels) {
+        cpu_product p = product_of(w, in, n_rows, x);
+        p.add = true;
+        k->product(&p);
+        k->add_norm(x, NULL, NULL, norm->gain, norm->shift, norm->eps, n_rows, w->n_out);
+        return RRK_OK;
+    }
+    RRK_TRY(cpu_gemm_run(worker->lane, w->weight, in, n_rows, worker->delta, err));
+    k->add_norm(x, worker->delta, w->bias, norm->gain, norm->shift, norm->eps, n_rows, w->n_out);
+    return RRK_OK;
+}

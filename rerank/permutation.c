@@ -31,7 +31,7 @@ static bool is_letter(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/* Reads the digits at *pos. A value above n is n + 1, however long it is. */
+/* Reads the digits at *pos. Above n the rest does not matter, so that no length overflows. */
 static size_t read_number(rrk_text text, size_t *pos, size_t n)
 {
     size_t value = 0;
@@ -39,7 +39,7 @@ static size_t read_number(rrk_text text, size_t *pos, size_t n)
         if (value <= n)
             value = value * 10 + (size_t)(text.data[*pos] - '0');
     }
-    return RRK_MIN(value, n + 1);
+    return value;
 }
 
 static void take(rank_id_scan *scan, size_t id)

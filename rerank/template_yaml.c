@@ -13,6 +13,11 @@
 
 typedef enum method { METHOD_SINGLE = 1, METHOD_MULTI = 2, METHOD_ANY = 3 } method;
 
+static const char *const METHOD_NAMES[] = {
+    [METHOD_SINGLE] = "singleturn_listwise",
+    [METHOD_MULTI] = "multiturn_listwise",
+};
+
 typedef struct key {
     const char *name;
     method methods;        /* that have it */
@@ -85,10 +90,9 @@ static rrk_status next_event(loader *l, yaml_event_t *event, rrk_error *err)
         return RRK_OK;
     if (l->parser.error == YAML_MEMORY_ERROR)
         return base_fail_nomem(err, 0);
-    size_t line = l->parser.problem_mark.line + 1;
     if (l->parser.error == YAML_READER_ERROR)
-        line = line_at(l->text, RRK_MIN(l->parser.problem_offset, l->text.len));
-    return base_fail(err, RRK_E_FORMAT, 0, "%s:%zu: %s", l->name, line, l->parser.problem);
+        l->parser.problem_mark.line = line_at(l->text, RRK_MIN(l->parser.problem_offset, l->text.len)) - 1;
+    return base_fail(err, RRK_E_FORMAT, 0, "%s:%zu: %s", l->name, l->parser.problem_mark.line + 1, l->parser.problem);
 }
 
 static rrk_status expect(loader *l, yaml_event_type_t type, const char *otherwise, size_t *line, rrk_error *err)
@@ -206,10 +210,10 @@ static rrk_status read_method(const loader *l, method *out, rrk_error *err)
     size_t line = l->values[KEY_METHOD].line;
     if (!line)
         return base_fail(err, RRK_E_FORMAT, 0, "%s:%zu: key 'method' is missing", l->name, l->mapping_line);
-    bool single = base_text_equals(text, rrk_text_of("singleturn_listwise"));
-    *out = single ? METHOD_SINGLE : METHOD_MULTI;
-    if (single || base_text_equals(text, rrk_text_of("multiturn_listwise")))
-        return RRK_OK;
+    for (*out = METHOD_SINGLE; *out <= METHOD_MULTI; ++*out) {
+        if (base_text_equals(text, rrk_text_of(METHOD_NAMES[*out])))
+            return RRK_OK;
+    }
     return base_fail(err, RRK_E_UNSUPPORTED, 0,
                      "%s:%zu: method '%.*s' is neither 'singleturn_listwise' nor 'multiturn_listwise'", l->name, line,
                      (int)RRK_MIN(text.len, (size_t)UNKNOWN_SIZE), text.data);
@@ -217,14 +221,13 @@ static rrk_status read_method(const loader *l, method *out, rrk_error *err)
 
 static rrk_status check_keys(const loader *l, method m, rrk_error *err)
 {
-    const char *method_name = m == METHOD_SINGLE ? "singleturn_listwise" : "multiturn_listwise";
     if (l->unknown_line)
         return base_fail(err, RRK_E_FORMAT, 0, "%s:%zu: unknown key '%s'", l->name, l->unknown_line, l->unknown);
     for (size_t k = 0; k < N_KEYS; k++) {
         size_t line = l->values[k].line;
         if (line && !(KEYS[k].methods & m))
-            return base_fail(err, RRK_E_FORMAT, 0, "%s:%zu: method '%s' has no key '%s'", l->name, line, method_name,
-                             KEYS[k].name);
+            return base_fail(err, RRK_E_FORMAT, 0, "%s:%zu: method '%s' has no key '%s'", l->name, line,
+                             METHOD_NAMES[m], KEYS[k].name);
         if (!line && KEYS[k].required_by & m)
             return base_fail(err, RRK_E_FORMAT, 0, "%s:%zu: key '%s' is missing", l->name, l->mapping_line,
                              KEYS[k].name);

@@ -4,6 +4,7 @@
 #include "rerank/prompt.h"
 
 #include <criterion/criterion.h>
+#include <rrk/runtime.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -243,6 +244,52 @@ Test(template_file, is_opened_by_its_path)
     err = (rrk_error){0};
     cr_assert_eq(rank_template_open(&wording, "no/such.yaml", &err), RRK_E_NOTFOUND);
     cr_assert(strstr(err.message, "'one-turn', 'chat' or a template file") && strstr(err.message, "no/such.yaml"));
+}
+
+static long n_before_failure; /* allocations that still succeed */
+
+static void *failing_malloc(size_t size, void *ctx)
+{
+    return n_before_failure-- > 0 ? malloc(size) : NULL;
+}
+
+static void *failing_realloc(void *ptr, size_t size, void *ctx)
+{
+    return n_before_failure-- > 0 ? realloc(ptr, size) : NULL;
+}
+
+static void plain_free(void *ptr, void *ctx)
+{
+    free(ptr);
+}
+
+/* From the file to the prompt. */
+static rrk_status all_steps(rrk_error *err)
+{
+    rank_template *wording;
+    rank_prompt prompt;
+    rrk_text passages[2] = {rrk_text_of("one"), rrk_text_of("two")};
+    *err = (rrk_error){0};
+    RRK_TRY(rank_template_parse(&wording, rrk_text_of(SINGLE BODY QUERY), "t.yaml", err));
+    rrk_status status = rank_prompt_build(&prompt, wording, rrk_text_of("q"), passages, 2, 2, err);
+    rank_template_free(wording);
+    rank_prompt_free(&prompt);
+    return status;
+}
+
+Test(template_file, every_failing_allocation_is_a_clean_error)
+{
+    rrk_set_allocator(&(rrk_allocator){failing_malloc, failing_realloc, plain_free, NULL});
+    rrk_status status = RRK_E_NOMEM;
+    long n = 0;
+    for (; status != RRK_OK; n++) {
+        rrk_error err;
+        n_before_failure = n;
+        status = all_steps(&err);
+        cr_assert(status == RRK_OK || (status == RRK_E_NOMEM && err.status == RRK_E_NOMEM), "allocation %ld", n);
+    }
+    rrk_set_allocator(NULL);
+    cr_assert_gt(n, 4);
 }
 
 /* Names that only built-in wording has must not be found in a file, where they would be sent as they are. */

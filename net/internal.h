@@ -12,6 +12,13 @@
 #include <stdatomic.h>
 #include <sys/queue.h>
 
+/* Sets an option of easy unless one before it failed; code keeps the first failure. */
+#define NET_SET(option, value)                                                                                         \
+    do {                                                                                                               \
+        if (code == CURLE_OK)                                                                                          \
+            code = curl_easy_setopt(easy, option, value);                                                              \
+    } while (0)
+
 /* A binary heap of the running transfers, the one that is due first on top. */
 typedef struct net_timers {
     net_transfer **heap; /* [len] */
@@ -52,7 +59,8 @@ struct net_transfer {
     int64_t due_ns;      /* the heap's key; may lie before the true one, see net_transfer_due() */
     curl_off_t uploaded; /* of the body, when last looked at */
     uint64_t header_bytes;
-    size_t timer; /* place in the heap */
+    bool header_ended; /* the empty line of the latest header has come */
+    size_t timer;      /* place in the heap */
     net_state state;
     TAILQ_ENTRY(net_transfer) link; /* in ended or reported */
     char curl_message[CURL_ERROR_SIZE];

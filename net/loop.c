@@ -30,38 +30,32 @@ static rrk_status check_global(rrk_error *err)
     return RRK_OK;
 }
 
-#define SET(option, value)                                                                                             \
-    do {                                                                                                               \
-        if (code == CURLE_OK)                                                                                          \
-            code = curl_easy_setopt(easy, option, value);                                                              \
-    } while (0)
-
 static CURLcode set_trust(CURL *easy, const char *ca_file)
 {
     CURLcode code = CURLE_OK;
     if (!ca_file)
         return code;
-    SET(CURLOPT_CAINFO, ca_file);
-    SET(CURLOPT_CAPATH, NULL);
+    NET_SET(CURLOPT_CAINFO, ca_file);
+    NET_SET(CURLOPT_CAPATH, NULL);
     return code;
 }
 
 static CURLcode set_shared_options(CURL *easy, const net_options *options, int64_t connect_timeout_ms)
 {
     CURLcode code = CURLE_OK;
-    SET(CURLOPT_NOSIGNAL, 1L);
-    SET(CURLOPT_PROTOCOLS_STR, "http,https");
-    SET(CURLOPT_FOLLOWLOCATION, 0L);
+    NET_SET(CURLOPT_NOSIGNAL, 1L);
+    NET_SET(CURLOPT_PROTOCOLS_STR, "http,https");
+    NET_SET(CURLOPT_FOLLOWLOCATION, 0L);
     /* Empty rather than unset: unset means http_proxy and no_proxy. */
-    SET(CURLOPT_PROXY, options->proxy ? options->proxy : "");
-    SET(CURLOPT_NOPROXY, "");
-    SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)RRK_MIN(connect_timeout_ms, (int64_t)INT_MAX));
-    SET(CURLOPT_TCP_NODELAY, 1L);
-    SET(CURLOPT_TCP_KEEPALIVE, 1L);
-    SET(CURLOPT_USERAGENT, "rrk/" RRK_VERSION_STRING);
+    NET_SET(CURLOPT_PROXY, options->proxy ? options->proxy : "");
+    NET_SET(CURLOPT_NOPROXY, "");
+    NET_SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+    NET_SET(CURLOPT_CONNECTTIMEOUT_MS, (long)RRK_MIN(connect_timeout_ms, (int64_t)INT_MAX));
+    NET_SET(CURLOPT_TCP_NODELAY, 1L);
+    NET_SET(CURLOPT_TCP_KEEPALIVE, 1L);
+    NET_SET(CURLOPT_USERAGENT, "rrk/" RRK_VERSION_STRING);
     /* Or giving up a transfer would wait for its name server. */
-    SET(CURLOPT_QUICK_EXIT, 1L);
+    NET_SET(CURLOPT_QUICK_EXIT, 1L);
     if (code == CURLE_OK)
         code = set_trust(easy, options->ca_file);
     return code == CURLE_OK ? net_set_callbacks(easy) : code;

@@ -21,6 +21,10 @@ static size_t take_header(char *data, size_t size, size_t n, void *ctx)
     size_t len = size * n;
     note_arrival(transfer);
     transfer->header_bytes += len;
+    if (len >= 5 && memcmp(data, "HTTP/", 5) == 0)
+        transfer->header_ended = false;
+    else if (data[0] == '\r' || data[0] == '\n')
+        transfer->header_ended = true;
     if (transfer->header_bytes <= NET_MAX_HEADER_BYTES)
         return len;
     base_fail(&transfer->reply.error, RRK_E_UPSTREAM, CURLE_WRITE_ERROR,
@@ -149,23 +153,17 @@ static rrk_status make_headers(struct curl_slist **list, const net_request *requ
     return add_header(list, "Expect:", err);
 }
 
-#define SET(option, value)                                                                                             \
-    do {                                                                                                               \
-        if (code == CURLE_OK)                                                                                          \
-            code = curl_easy_setopt(easy, option, value);                                                              \
-    } while (0)
-
 static CURLcode set_method(CURL *easy, const net_request *request)
 {
     CURLcode code = CURLE_OK;
     bool is_post = strcmp(request->method, "POST") == 0;
     if (!is_post) {
-        SET(CURLOPT_HTTPGET, 1L);
+        NET_SET(CURLOPT_HTTPGET, 1L);
         return code;
     }
-    SET(CURLOPT_POST, 1L);
-    SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
-    SET(CURLOPT_POSTFIELDS, request->body.len ? request->body.data : "");
+    NET_SET(CURLOPT_POST, 1L);
+    NET_SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
+    NET_SET(CURLOPT_POSTFIELDS, request->body.len ? request->body.data : "");
     return code;
 }
 
@@ -173,17 +171,17 @@ static CURLcode set_request_options(net_transfer *transfer, const net_request *r
 {
     CURL *easy = transfer->easy;
     CURLcode code = set_method(easy, request);
-    SET(CURLOPT_URL, request->url);
-    SET(CURLOPT_HTTPHEADER, transfer->headers);
-    SET(CURLOPT_PRIVATE, transfer);
-    SET(CURLOPT_HEADERDATA, transfer);
-    SET(CURLOPT_WRITEDATA, transfer);
-    SET(CURLOPT_ERRORBUFFER, transfer->curl_message);
-    SET(CURLOPT_ACCEPT_ENCODING, request->piece ? NULL : "");
-    SET(CURLOPT_BUFFERSIZE, request->piece ? (long)NET_PIECE_BYTES : (long)CURL_MAX_WRITE_SIZE);
+    NET_SET(CURLOPT_URL, request->url);
+    NET_SET(CURLOPT_HTTPHEADER, transfer->headers);
+    NET_SET(CURLOPT_PRIVATE, transfer);
+    NET_SET(CURLOPT_HEADERDATA, transfer);
+    NET_SET(CURLOPT_WRITEDATA, transfer);
+    NET_SET(CURLOPT_ERRORBUFFER, transfer->curl_message);
+    NET_SET(CURLOPT_ACCEPT_ENCODING, request->piece ? NULL : "");
+    NET_SET(CURLOPT_BUFFERSIZE, request->piece ? (long)NET_PIECE_BYTES : (long)CURL_MAX_WRITE_SIZE);
     /* Waiting for a first connection that may multiplex pays with HTTP/2 alone, which plain HTTP does not get. */
-    SET(CURLOPT_HTTP_VERSION, is_tls ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
-    SET(CURLOPT_PIPEWAIT, is_tls ? 1L : 0L);
+    NET_SET(CURLOPT_HTTP_VERSION, is_tls ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
+    NET_SET(CURLOPT_PIPEWAIT, is_tls ? 1L : 0L);
     return code;
 }
 

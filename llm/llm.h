@@ -87,8 +87,9 @@ rrk_status llm_session_open(llm_session **out, rrk_llm *llm, const llm_cache *ca
 void llm_session_close(llm_session *session); /* stops what is in flight; NULL is fine */
 
 /*
- * Queues a prompt; nothing is sent before llm_next_reply(), and more than max_in_flight wait their turn. deadline_ns (on base_now_ns()'s scale, 0: none) is this
- * call's own: past it, its reply has RRK_E_TIMEOUT. tag comes back with the reply.
+ * Queues a prompt; nothing is sent before llm_next_reply(), and more than max_in_flight wait their turn. deadline_ns (on
+ * base_now_ns()'s scale, 0: none) is this call's own: past it, its reply has RRK_E_TIMEOUT. tag comes back with the
+ * reply.
  */
 rrk_status llm_submit(llm_session *session, const llm_prompt *prompt, int64_t deadline_ns, void *tag, rrk_error *err);
 size_t llm_session_pending(const llm_session *session);

@@ -14,6 +14,8 @@ typedef struct model {
     uint64_t prompt_tokens, completion_tokens;
     int n_calls;
     int n_given; /* pieces taken before it was told to stop */
+    size_t n_wanted, n_admitted;
+    uint32_t last_admitted;
     char log[4096];
 } model;
 
@@ -27,6 +29,9 @@ static rrk_status answer(void *ctx, rrk_llm_call *call, rrk_error *error)
     cr_assert_str_eq(call->messages[0].role, "user");
     cr_assert_eq(call->max_tokens, 64);
     cr_assert_eq(call->seed, 3);
+    m->n_wanted = call->n_wanted;
+    m->n_admitted = call->n_admitted;
+    m->last_admitted = call->admitted ? call->admitted[call->n_admitted - 1] : 0;
     call->prompt_tokens = m->prompt_tokens;
     call->completion_tokens = m->completion_tokens;
     for (size_t i = 0; i < RRK_COUNT(m->pieces) && m->pieces[i]; i++) {
@@ -84,6 +89,28 @@ Test(transport, answers_in_pieces)
     cr_assert_eq(reply->completion_tokens, 6);
     cr_assert_eq(m.n_given, 4);
     llm_reply_free(reply);
+}
+
+Test(transport, is_told_which_identifiers_are_admitted)
+{
+    static const uint32_t ADMITTED[] = {2, 5};
+    static const struct {
+        llm_shape shape;
+        size_t n_wanted; /* as the callback sees it */
+        uint32_t last;
+    } SHAPES[] = {{LLM_SHAPE_FREE, 0, 0}, {LLM_SHAPE_LIST, 2, 0}, {LLM_SHAPE_ONE, 1, 5}};
+    for (size_t i = 0; i < RRK_COUNT(SHAPES); i++) {
+        model m = {.pieces = {"[2]"}};
+        rrk_llm_options options = options_of(&m);
+        llm_prompt prompt = talk_prompt("which?");
+        prompt.shape = SHAPES[i].shape;
+        prompt.admitted = ADMITTED;
+        prompt.n_admitted = prompt.n_wanted = 2;
+        llm_reply_free(talk_once(&options, &prompt));
+        cr_assert_eq(m.n_wanted, SHAPES[i].n_wanted, "row %zu", i);
+        cr_assert_eq(m.n_admitted, SHAPES[i].n_wanted ? 2 : 0, "row %zu", i);
+        cr_assert_eq(m.last_admitted, SHAPES[i].last, "row %zu", i);
+    }
 }
 
 Test(transport, is_stopped_when_enough_came)

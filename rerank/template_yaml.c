@@ -255,8 +255,8 @@ static rrk_status check_turns(const loader *l, rrk_error *err)
         why = "'prefix_assistant' answers nothing: key 'prefix_user' is missing";
     else if (body_answer && prefix && !prefix_answer)
         why = "nothing answers 'prefix_user': key 'prefix_assistant' is missing";
-    else if (body_answer && !l->values[KEY_SUFFIX_USER].line)
-        why = "nothing follows the last 'body_assistant': key 'suffix_user' is missing";
+    else if (body_answer && !l->values[KEY_SUFFIX_USER].len)
+        why = "nothing follows the last 'body_assistant': key 'suffix_user' is missing or empty";
     return why ? base_fail(err, RRK_E_FORMAT, 0, "%s:%zu: %s", l->name, l->mapping_line, why) : RRK_OK;
 }
 

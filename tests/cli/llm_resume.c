@@ -124,6 +124,21 @@ Test(llm_resume, with_other_options_is_refused_by_name, .fini = stop)
     cr_assert_not_null(strstr(result.out, "2 of them finished before, 15 passages: 1 calls"), "%s", result.out);
 }
 
+Test(llm_resume, with_other_candidates_is_refused_by_the_query, .fini = stop)
+{
+    static char text[1 << 12];
+    const char *run = child_path("res.run"), *lists = endpoint_candidates();
+    interrupt_rerank(run, "--resume", SIGINT);
+    snprintf(text, sizeof text, "%s", child_slurp(lists));
+    memcpy(strstr(text, "beta number 4"), "BETA", 4);
+    child_write(lists, text);
+    ASK(result, &llm, "rerank", "-S", "full", "-c", lists, "-o", run, "--resume");
+    expect_code(1);
+    cr_assert_not_null(strstr(result.err, "query 'q2': '"), "%s", result.err);
+    cr_assert_not_null(strstr(result.err, "was begun with other texts or candidates"), "%s", result.err);
+    cr_assert_not(child_exists(run));
+}
+
 Test(llm_resume, a_query_without_an_answer_is_asked_the_next_time, .fini = stop)
 {
     const char *run = child_path("res.run"), *partial = child_path("res.run.partial");

@@ -338,7 +338,10 @@ int cli_rerank(int argc, char **argv)
     if (code != CLI_GO_ON)
         return code;
     j.has_llm = values.strategy >= STRATEGY_FULL;
-    if (run(&j, &err) != RRK_OK)
+    if (run(&j, &err) != RRK_OK) {
+        if (cli_interrupted() && j.partial.stream)
+            fprintf(stderr, "rrk rerank: what is finished is in '%s'; the same command goes on\n", j.partial.path);
         return cli_failed(&verb, &err);
+    }
     return j.batch.totals.n_failed > 0 && !j.batch.keep ? CLI_FAILED : CLI_DONE;
 }

@@ -76,7 +76,7 @@ typedef struct llm_reply {
     uint64_t thinking_tokens;   /* part of completion_tokens; 0 when not told */
     uint32_t n_attempts;        /* 0 from the cache */
     uint64_t bytes_received;    /* of the last attempt */
-    double first_piece_ms;      /* of the last attempt */
+    double first_piece_ms;      /* of the last attempt; of a reply that was not streamed, its first byte */
     double total_ms;            /* pauses included */
 } llm_reply;
 

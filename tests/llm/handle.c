@@ -1,5 +1,5 @@
 /* Opening a handle: every option that is checked, copies, and memory that runs out. */
-#include "llm/llm.h"
+#include "talk.h"
 
 #include <criterion/criterion.h>
 #include <rrk/runtime.h>
@@ -169,4 +169,57 @@ Test(handle, opening_survives_each_allocation_that_fails)
         cr_assert(status == RRK_OK || status == RRK_E_NOMEM, "allocation %ld: %s", n, rrk_status_name(status));
         cr_assert(status == RRK_E_NOMEM || n > 8, "allocations fail in this test");
     }
+}
+
+static void stream_answer(server_conn *conn, const server_request *request, void *ctx)
+{
+    talk_begin_stream(conn);
+    talk_piece(conn, "<think>x</think>[2] > [1]");
+    talk_end_stream(conn, "stop");
+}
+
+static bool never_enough(void *ctx, rrk_text answer)
+{
+    return false;
+}
+
+static rrk_status one_call(rrk_llm *llm, const llm_prompt *prompt)
+{
+    llm_session *session = NULL;
+    llm_reply *reply = NULL;
+    rrk_status status = llm_session_open(&session, llm, NULL, NULL);
+    if (status == RRK_OK)
+        status = llm_submit(session, prompt, 0, NULL, NULL);
+    if (status == RRK_OK)
+        status = llm_next_reply(session, NULL, &reply, NULL, NULL);
+    if (status == RRK_OK)
+        status = reply->status;
+    cr_assert(status != RRK_OK || reply->answer_len == 9);
+    llm_reply_free(reply);
+    llm_session_close(session);
+    return status;
+}
+
+Test(handle, a_call_survives_each_allocation_that_fails)
+{
+    server *s = server_start(stream_answer, NULL);
+    rrk_llm_options options = talk_options(server_url(s));
+    llm_prompt prompt = talk_prompt("q");
+    prompt.enough = never_enough;
+    rrk_status status = RRK_E_NOMEM;
+    long n = 1;
+    for (; status != RRK_OK; n++) {
+        long left = n;
+        rrk_set_allocator(&(rrk_allocator){failing_malloc, failing_realloc, plain_free, &left});
+        rrk_llm *llm = NULL;
+        status = rrk_llm_open(&llm, &options, NULL);
+        if (status == RRK_OK)
+            status = one_call(llm, &prompt);
+        rrk_llm_close(llm);
+        rrk_set_allocator(NULL);
+        cr_assert(status == RRK_OK || status == RRK_E_NOMEM, "allocation %ld: %s", n, rrk_status_name(status));
+        cr_assert_lt(n, 1000);
+    }
+    cr_assert_gt(n, 12, "allocations fail in this test: %ld", n);
+    server_stop(s);
 }

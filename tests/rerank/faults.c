@@ -163,7 +163,7 @@ Test(faults, for_good_cost_their_query_alone, .timeout = 120)
                 check_ranked(r, i);
                 continue;
             }
-            cr_assert_eq(r->status, DEEDS[d].status, "%s: %d", DEEDS[d].name, r->status);
+            cr_assert_eq(r->status, (int32_t)DEEDS[d].status, "%s: %d", DEEDS[d].name, r->status);
             for (size_t k = 0; k < r->n_hits; k++)
                 cr_assert_eq(r->hits[k].index, k, "an error was read as a ranking: %s", DEEDS[d].name);
         }

@@ -102,6 +102,20 @@ Test(llm_resume, after_a_kill_cuts_a_torn_line_off, .fini = stop)
     cr_assert_not(child_exists(partial));
 }
 
+Test(llm_resume, a_torn_end_does_not_stay_in_the_file, .fini = stop)
+{
+    static char whole[4096];
+    const char *run = child_path("res.run"), *partial = child_path("res.run.partial");
+    llm.refused = "beta";
+    endpoint_start(&llm);
+    ASK(result, &llm, "rerank", "-S", "full", "-c", endpoint_candidates(), "-o", run, "--resume");
+    snprintf(whole, sizeof whole, "%s", child_slurp(partial));
+    append(partial, "q2 Q0 b1 1 1 full\nq2 Q0 b");
+    ASK(result, &llm, "rerank", "-S", "full", "-c", endpoint_candidates(), "-o", run, "--resume");
+    expect_code(1);
+    cr_assert_str_eq(child_slurp(partial), whole);
+}
+
 Test(llm_resume, with_other_options_is_refused_by_name, .fini = stop)
 {
     const char *run = child_path("res.run"), *partial = child_path("res.run.partial");
@@ -122,6 +136,21 @@ Test(llm_resume, with_other_options_is_refused_by_name, .fini = stop)
     ASK(result, &llm, "rerank", "-S", "full", "-c", endpoint_candidates(), "-o", run, "--resume", "--dry-run");
     expect_code(0);
     cr_assert_not_null(strstr(result.out, "2 of them finished before, 15 passages: 1 calls"), "%s", result.out);
+}
+
+Test(llm_resume, with_other_candidates_is_refused_by_the_query, .fini = stop)
+{
+    static char text[1 << 12];
+    const char *run = child_path("res.run"), *lists = endpoint_candidates();
+    interrupt_rerank(run, "--resume", SIGINT);
+    snprintf(text, sizeof text, "%s", child_slurp(lists));
+    memcpy(strstr(text, "beta number 4"), "BETA", 4);
+    child_write(lists, text);
+    ASK(result, &llm, "rerank", "-S", "full", "-c", lists, "-o", run, "--resume");
+    expect_code(1);
+    cr_assert_not_null(strstr(result.err, "query 'q2': '"), "%s", result.err);
+    cr_assert_not_null(strstr(result.err, "was begun with other texts or candidates"), "%s", result.err);
+    cr_assert_not(child_exists(run));
 }
 
 Test(llm_resume, a_query_without_an_answer_is_asked_the_next_time, .fini = stop)

@@ -301,6 +301,8 @@ static int check_strategy(const rerank_values *values)
             return cli_usage_error(&verb, "--strategy %s excludes --llm and --llm-model", name);
         return values->dry_run ? cli_usage_error(&verb, "--dry-run is for full and sliding") : CLI_GO_ON;
     }
+    if (values->long_passage)
+        return cli_usage_error(&verb, "--long chunk is for embedding and cross");
     if (values->model)
         return cli_usage_error(&verb, "--strategy %s excludes --model (the LLM's name is --llm-model)", name);
     if (!values->llm.url)

@@ -65,6 +65,8 @@ Test(llm_usage, a_strategy_needs_what_ranks_it)
     expect_error(2, "--strategy cross excludes --llm and --llm-model");
     RERANK("full", "--model", "m");
     expect_error(2, "--strategy full excludes --model");
+    RERANK("full", "--long", "chunk");
+    expect_error(2, "--long chunk is for embedding and cross");
     RUN(result, NULL, "rerank", "-S", "cross", "-m", "m", "-c", "c", "--dry-run");
     expect_error(2, "--dry-run is for full and sliding");
     RUN(result, NULL, "label", "-c", "c");

@@ -184,11 +184,11 @@ static void make_tables(const row_list *list, getopt_tables *tables)
 
 static bound_row *find_row(row_list *list, int code)
 {
-    if (code >= FIRST_LONG)
-        return &list->rows[code - FIRST_LONG];
-    for (size_t i = 0; i < list->n; i++)
-        if (list->rows[i].option->letter == code)
-            return &list->rows[i];
+    for (size_t i = 0; i < list->n; i++) {
+        bound_row *row = &list->rows[i];
+        if (row->option && (code == FIRST_LONG + (int)i || code == row->option->letter))
+            return row;
+    }
     return NULL;
 }
 

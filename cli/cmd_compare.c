@@ -10,7 +10,8 @@
 #define MAX_ABOUT_BYTES ((size_t)1 << 20)
 
 typedef struct compare_values {
-    cli_ground_paths paths;
+    const char *qrels;
+    cli_source_values source;
     const char *html;
     bool json;
     bool no_reversed;
@@ -22,13 +23,8 @@ typedef struct compare_values {
 
 #define AT(field) offsetof(compare_values, field)
 static const cli_option options[] = {
-    CLI_NEEDED_ROW("qrels", 0, AT(paths.qrels), "FILE", "the judgments; queries that are not judged are left out"),
-    CLI_TEXT_ROW("candidates", 'c', AT(paths.candidates), "FILE",
-                 "queries with their candidates, a JSON object a line"),
-    CLI_TEXT_ROW("store", 's', AT(paths.store), "FILE", "the store that has the passages of --run"),
-    CLI_TEXT_ROW("run", 0, AT(paths.run), "FILE", "the TREC run whose candidates are ordered"),
-    CLI_TEXT_ROW("queries", 'q', AT(paths.queries), "FILE", "the queries of --run"),
-    CLI_TEXT_ROW("html", 0, AT(html), "FILE", "write a page with the table and two plots, too"),
+    CLI_NEEDED_ROW("qrels", 0, AT(qrels), "FILE", "the judgments; queries that are not judged are left out"),
+    CLI_TEXT_ROW("html", 0, AT(html), "FILE", "write a page with the table and two plots, too (-: instead)"),
     CLI_FLAG_ROW("json", 0, AT(json), "print one JSON object"),
     CLI_FLAG_ROW("no-reversed", 0, AT(no_reversed), "do not run each system once more over the reversed candidates"),
     CLI_COUNT_ROW("permutations", 0, AT(permutations), "of the randomisation test (100000)", 1, 100000000),
@@ -40,18 +36,18 @@ static const cli_verb verb = {
     .name = "compare",
     .usage = "--qrels FILE (--candidates FILE | --store FILE --run FILE --queries FILE) [OPTION...] SYSTEM...",
     .about =
-        "Runs several systems over the same candidates and prints one table: nDCG, calls, tokens, time, cost, and how\n"
-        "much the order moves when the candidates come in last first. A SYSTEM is a strategy with options of its own,\n"
-        "NAME[:option=value,...], an existing run, run:FILE, or first-stage, the candidates' own order; the first one "
-        "is\n"
-        "what the others are tested against. Queries are ranked one at a time unless --in-flight says otherwise, so "
-        "that\n"
-        "times are those of a query that waits for no other. A query that an LLM cannot be had for keeps its order and "
-        "is\n"
-        "counted; --on-error fail stops there.",
+        "Runs several systems over the same candidates and prints one table: nDCG, calls, tokens, time, cost, and\n"
+        "how much the order moves when the candidates come in last first. A SYSTEM is a strategy with options of\n"
+        "its own, NAME[:option=value,...], a run, run:FILE[,label=NAME], or first-stage, the candidates' own order;\n"
+        "the others are tested against the first one. Queries are ranked one at a time unless --in-flight says\n"
+        "otherwise, so that times are those of a query that waits for no other. A query that an LLM cannot be had\n"
+        "for keeps its order and is counted; --on-error fail stops there.",
     .options = options,
     .n_options = RRK_COUNT(options),
-    .shared = {{&cli_setup_table, AT(setup)}, {&cli_llm_table, AT(setup.llm)}, {&cli_ranking_table, AT(setup.list)}},
+    .shared = {{&cli_source_table, AT(source)},
+               {&cli_setup_table, AT(setup)},
+               {&cli_llm_table, AT(setup.llm)},
+               {&cli_ranking_table, AT(setup.list)}},
 };
 #undef AT
 
@@ -150,6 +146,8 @@ static rrk_status print(const compare_values *values, const eval_comparison_repo
     if (page->stream) {
         eval_comparison_page(page->stream, report);
         RRK_TRY(base_output_commit(page, err));
+        if (strcmp(values->html, "-") == 0)
+            return RRK_OK;
     }
     if (values->json)
         return eval_comparison_json(stdout, report, err);
@@ -162,7 +160,7 @@ static rrk_status run(const compare_values *values, cli_systems *systems, rrk_er
     cli_ground g RRK_AUTO(cli_ground_close) = {0};
     outcome o RRK_AUTO(outcome_free) = {.n = 0};
     base_output page RRK_AUTO(base_output_abort) = {0};
-    RRK_TRY(cli_ground_open(&g, &values->paths, err));
+    RRK_TRY(cli_ground_open(&g, &values->source, values->qrels, err));
     if (values->html)
         RRK_TRY(base_output_open(&page, values->html, err));
     for (; o.n < systems->n; o.n++)
@@ -170,8 +168,8 @@ static rrk_status run(const compare_values *values, cli_systems *systems, rrk_er
     RRK_TRY(eval_comparison_judge(o.systems, o.values, o.n, values->permutation_seed, values->permutations, err));
     eval_comparison_report report = {
         .version = rrk_version_string(),
-        .candidates = values->paths.candidates ? values->paths.candidates : values->paths.run,
-        .qrels = values->paths.qrels,
+        .candidates = values->source.candidates ? values->source.candidates : values->source.run,
+        .qrels = values->qrels,
         .currency = o.currency,
         .n_queries = o.values[0].n,
         .n_unjudged = g.n_unjudged,
@@ -183,12 +181,11 @@ static rrk_status run(const compare_values *values, cli_systems *systems, rrk_er
 
 static int check(const compare_values *values, size_t n_systems)
 {
-    const cli_ground_paths *paths = &values->paths;
-    if (!paths->candidates && !(paths->store && paths->run && paths->queries))
-        return cli_usage_error(&verb, "needs --candidates, or --store, --run and --queries");
-    if (paths->candidates && (paths->store || paths->run || paths->queries))
-        return cli_usage_error(&verb, "--candidates excludes --store, --run and --queries");
-    if (paths->candidates && strcmp(paths->candidates, "-") == 0)
+    const char *candidates = values->source.candidates;
+    int code = cli_source_check(&verb, &values->source);
+    if (code != CLI_GO_ON)
+        return code;
+    if (candidates && strcmp(candidates, "-") == 0)
         return cli_usage_error(&verb, "candidates are read more than once: they cannot be standard input");
     if (values->html && strcmp(values->html, "-") == 0 && values->json)
         return cli_usage_error(&verb, "--html - and --json both want standard output");

@@ -203,7 +203,7 @@ static rrk_status keep_query(void *ctx, const cli_ranked *ranked, rrk_error *err
     if (fclose(memory) != 0 && status == RRK_OK)
         status = base_fail_nomem(err, len);
     if (status == RRK_OK)
-        status = cli_partial_add(&j->partial, ranked->list.qid, (rrk_text){text, len}, &ranked->stats, err);
+        status = cli_partial_add(&j->partial, &ranked->list, (rrk_text){text, len}, &ranked->stats, err);
     free(text);
     return status;
 }
@@ -214,6 +214,7 @@ static rrk_status put_query(void *ctx, const cli_ranked *ranked, rrk_error *err)
     if (!ranked->skipped)
         return put_lines(j, ranked, j->output.stream, err);
     const cli_finished *finished = cli_partial_find(&j->partial, ranked->list.qid);
+    RRK_TRY(cli_partial_check(&j->partial, finished, &ranked->list, err));
     fwrite(finished->lines.data, 1, finished->lines.len, j->output.stream);
     cli_stats_add(&j->batch.totals.rank, &finished->stats);
     return RRK_OK;
@@ -300,6 +301,8 @@ static int check_strategy(const rerank_values *values)
             return cli_usage_error(&verb, "--strategy %s excludes --llm and --llm-model", name);
         return values->dry_run ? cli_usage_error(&verb, "--dry-run is for full and sliding") : CLI_GO_ON;
     }
+    if (values->long_passage)
+        return cli_usage_error(&verb, "--long chunk is for embedding and cross");
     if (values->model)
         return cli_usage_error(&verb, "--strategy %s excludes --model (the LLM's name is --llm-model)", name);
     if (!values->llm.url)
@@ -337,7 +340,10 @@ int cli_rerank(int argc, char **argv)
     if (code != CLI_GO_ON)
         return code;
     j.has_llm = values.strategy >= STRATEGY_FULL;
-    if (run(&j, &err) != RRK_OK)
+    if (run(&j, &err) != RRK_OK) {
+        if (cli_interrupted() && j.partial.stream)
+            fprintf(stderr, "rrk rerank: what is finished is in '%s'; the same command goes on\n", j.partial.path);
         return cli_failed(&verb, &err);
+    }
     return j.batch.totals.n_failed > 0 && !j.batch.keep ? CLI_FAILED : CLI_DONE;
 }

@@ -1,7 +1,7 @@
 /*
- * What rrk compare is made of: systems as the command line describes them, and what came out of running them. A system is
- * NAME[:option=value,...]: a strategy of the library with options of the command line that hold for it alone, or an order
- * that is there already (run:FILE, first-stage).
+ * What rrk compare is made of: systems as the command line describes them, and what came out of running them. A system
+ * is NAME[:option=value,...], a strategy of the library with options of the command line that hold for it alone, or an
+ * order that is there already (run:FILE, first-stage).
  */
 #ifndef RRK_CLI_COMPARE_H
 #define RRK_CLI_COMPARE_H
@@ -27,7 +27,7 @@ extern const cli_table cli_setup_table; /* of a cli_setup, without its llm and l
 
 typedef struct cli_system {
     const char *written; /* as on the command line; borrowed */
-    char *name;          /* the strategy; owned */
+    char *name;          /* the strategy, or the run's file; owned */
     char *arguments;     /* what setup points into; owned */
     cli_setup setup;
     rrk_encoder *encoder; /* borrowed from the systems */
@@ -53,30 +53,18 @@ int cli_systems_open(cli_systems *systems, const cli_verb *verb, const cli_setup
 void cli_systems_close(cli_systems *systems); /* also for RRK_AUTO */
 const char *cli_system_name(const cli_system *system);
 
-typedef struct cli_ground_paths {
-    const char *qrels;
-    const char *candidates; /* NULL: a run over a store's passages */
-    const char *store;
-    const char *run;
-    const char *queries;
-} cli_ground_paths;
-
 /* What all systems are measured by. */
 typedef struct cli_ground {
-    const cli_ground_paths *paths; /* borrowed */
+    const cli_source_values *source; /* of the candidates, read from their beginning as often as needed; borrowed */
     rrk_qrels *qrels;
-    rrk_store *store; /* NULL with a candidates file */
-    eval_queries queries;
     base_map *asked;      /* the queries that are judged and have candidates, as keys */
     rrk_run *first_stage; /* their own order */
     size_t n_unjudged;
 } cli_ground;
 
 /* Reads all candidates once, so that a bad line costs no calls. */
-rrk_status cli_ground_open(cli_ground *ground, const cli_ground_paths *paths, rrk_error *err);
+rrk_status cli_ground_open(cli_ground *ground, const cli_source_values *source, const char *qrels, rrk_error *err);
 void cli_ground_close(cli_ground *ground); /* also for RRK_AUTO */
-/* Candidates from the beginning, as often as they are needed. */
-rrk_status cli_ground_source(const cli_ground *ground, cli_source **out, rrk_error *err);
 
 /* One query's order, as places in the candidates' own. */
 typedef struct cli_order {

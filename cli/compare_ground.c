@@ -3,13 +3,6 @@
 #include "cli/compare.h"
 #include "eval/table.h"
 
-rrk_status cli_ground_source(const cli_ground *g, cli_source **out, rrk_error *err)
-{
-    if (g->paths->candidates)
-        return cli_source_of_file(out, g->paths->candidates, err);
-    return cli_source_of_run(out, g->paths->run, g->store, &g->queries, err);
-}
-
 static rrk_status add_query(cli_ground *g, const cli_list *list, rrk_error *err)
 {
     bool existed = false;
@@ -42,7 +35,7 @@ static rrk_status survey(cli_ground *g, rrk_error *err)
 {
     cli_source *source RRK_AUTO(close_source) = NULL;
     bool more = true;
-    RRK_TRY(cli_ground_source(g, &source, err));
+    RRK_TRY(cli_source_open(&source, g->source, err));
     while (more) {
         cli_list list = {0};
         rrk_status status = cli_source_next(source, &list, &more, err);
@@ -54,29 +47,24 @@ static rrk_status survey(cli_ground *g, rrk_error *err)
         if (cli_interrupted())
             return base_fail(err, RRK_E_CANCELLED, 0, "interrupted");
     }
-    if (base_map_len(g->asked) == 0)
-        return base_fail(err, RRK_E_NOTFOUND, 0, "no query that has candidates is judged in '%s'", g->paths->qrels);
     return RRK_OK;
 }
 
-rrk_status cli_ground_open(cli_ground *g, const cli_ground_paths *paths, rrk_error *err)
+rrk_status cli_ground_open(cli_ground *g, const cli_source_values *source, const char *qrels, rrk_error *err)
 {
-    *g = (cli_ground){.paths = paths};
-    RRK_TRY(rrk_qrels_read(&g->qrels, paths->qrels, err));
+    *g = (cli_ground){.source = source};
+    RRK_TRY(rrk_qrels_read(&g->qrels, qrels, err));
     RRK_TRY(base_map_new(&g->asked, rrk_qrels_queries(g->qrels), err));
     RRK_TRY(rrk_run_new(&g->first_stage, err));
-    if (!paths->candidates) {
-        RRK_TRY(cli_open_store(&g->store, paths->store, RRK_STORE_READONLY, err));
-        RRK_TRY(eval_queries_read(&g->queries, paths->queries, err));
-    }
-    return survey(g, err);
+    RRK_TRY(survey(g, err));
+    if (base_map_len(g->asked) == 0)
+        return base_fail(err, RRK_E_NOTFOUND, 0, "no query that has candidates is judged in '%s'", qrels);
+    return RRK_OK;
 }
 
 void cli_ground_close(cli_ground *g)
 {
     rrk_run_free(g->first_stage);
     base_map_free(g->asked);
-    eval_queries_free(&g->queries);
-    rrk_store_close(g->store);
     rrk_qrels_free(g->qrels);
 }

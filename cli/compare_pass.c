@@ -134,7 +134,7 @@ static rrk_status run(job *j, const cli_verb *verb, rrk_error *err)
 {
     const cli_setup *setup = &j->system->setup;
     cli_source *source RRK_AUTO(close_source) = NULL;
-    RRK_TRY(cli_ground_source(j->ground, &source, err));
+    RRK_TRY(cli_source_open(&source, j->ground->source, err));
     if (j->reversed)
         cli_source_reverse(source);
     cli_batch batch = {
@@ -150,7 +150,10 @@ static rrk_status run(job *j, const cli_verb *verb, rrk_error *err)
     };
     rrk_rank_options_init(&batch.rank);
     batch.rank.top_n = setup->top_n;
-    batch.rank.request_timeout_ms = (int64_t)setup->timeout_ms;
+    if (batch.in_flight)
+        batch.rank.request_timeout_ms = (int64_t)setup->timeout_ms;
+    else
+        batch.rank.timeout_ms = (int64_t)setup->timeout_ms;
     batch.rank.max_tokens_per_passage = setup->max_passage_tokens;
     batch.rank.max_query_tokens = setup->max_query_tokens;
     batch.rank.long_passage = (rrk_long_passage)setup->long_passage;

@@ -31,7 +31,7 @@ const char *cli_system_name(const cli_system *system)
 
 /* --- as written --- */
 
-/* "top_n=10,label=ten" becomes "--top-n=10" and "--label=ten", so that there is one parser for values and its messages. */
+/* "top_n=10,label=ten" becomes "--top-n=10" and "--label=ten": there is one parser for values, with its messages. */
 static size_t split(char *arguments, const char *keys, char *argv[MAX_KEYS])
 {
     size_t n = 0;
@@ -74,6 +74,25 @@ static bool begins(const char *text, const char *with)
     return strncmp(text, with, strlen(with)) == 0;
 }
 
+/* "run:FILE[,label=NAME]": a file's name may have anything else in it. Called by its own name, without folders. */
+static int parse_run(cli_system *system, const cli_verb *verb)
+{
+    static const char LABEL[] = ",label=";
+    system->name = base_strdup(system->written + strlen(RUN));
+    if (!system->name)
+        return cli_failed(verb, &(rrk_error){.message = "out of memory"});
+    char *label = strstr(system->name, LABEL), *slash = strrchr(system->name, '/');
+    if (label) {
+        *label = '\0';
+        system->setup.label = label + strlen(LABEL);
+    } else {
+        system->setup.label = slash ? slash + 1 : system->name;
+    }
+    if (*system->name == '\0' || *system->setup.label == '\0')
+        return cli_usage_error(verb, "system '%s': expected run:FILE[,label=NAME]", system->written);
+    return CLI_GO_ON;
+}
+
 static bool is_there_already(const cli_system *system)
 {
     return strcmp(system->written, FIRST_STAGE) == 0 || begins(system->written, RUN);
@@ -85,7 +104,7 @@ static int parse_system(cli_system *system, const cli_verb *verb, const cli_setu
     keys = keys ? keys + 1 : system->written + strlen(system->written);
     system->setup = *defaults;
     if (is_there_already(system))
-        return CLI_GO_ON;
+        return begins(system->written, RUN) ? parse_run(system, verb) : CLI_GO_ON;
     system->name = base_strndup(system->written, strcspn(system->written, ":"));
     system->arguments = base_alloc(strlen(keys) + 1, 4);
     if (!system->name || !system->arguments)
@@ -158,7 +177,7 @@ static int open_run(cli_system *system, const cli_verb *verb)
     rrk_error err = {0};
     if (!begins(system->written, RUN))
         return CLI_GO_ON;
-    if (rrk_run_read(&system->run, system->written + strlen(RUN), &err) != RRK_OK)
+    if (rrk_run_read(&system->run, system->name, &err) != RRK_OK)
         return cli_failed(verb, &err);
     return CLI_GO_ON;
 }

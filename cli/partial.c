@@ -75,10 +75,11 @@ static rrk_status compare_options(const cli_partial *partial, rrk_text found, co
 static rrk_status take_finished(cli_partial *partial, rrk_text line, rrk_text lines, rrk_error *err)
 {
     json_t *json RRK_AUTO(free_json) = json_loadb(line.data, line.len, 0, NULL);
-    const json_t *qid = json_object_get(json, "qid");
+    const json_t *qid = json_object_get(json, "qid"), *digest = json_object_get(json, "list");
     cli_finished finished = {.lines = lines};
-    if (!json_is_string(qid))
+    if (!json_is_string(qid) || !json_is_string(digest))
         return base_fail(err, RRK_E_FORMAT, 0, "'%s' has a damaged line", partial->path);
+    snprintf(finished.digest, sizeof finished.digest, "%s", json_string_value(digest));
     RRK_TRY(cli_stats_from_json(&finished.stats, line, err));
     int64_t index = (int64_t)(partial->finished.len / sizeof finished);
     rrk_text id = {json_string_value(qid), json_string_length(qid)};
@@ -182,14 +183,47 @@ const cli_finished *cli_partial_find(const cli_partial *partial, rrk_text qid)
     return (const cli_finished *)(const void *)partial->finished.data + index;
 }
 
-rrk_status cli_partial_add(cli_partial *partial, rrk_text qid, rrk_text lines, const rrk_rank_stats *stats,
+/* Lengths keep texts apart: "ab", "c" is not "a", "bc". */
+static rrk_status add_text(base_buf *all, rrk_text text, rrk_error *err)
+{
+    RRK_TRY(base_buf_append(all, &text.len, sizeof text.len, err));
+    return base_buf_append(all, text.data, text.len, err);
+}
+
+static rrk_status digest_of(const cli_list *list, char out[BASE_SHA256_HEX_SIZE], rrk_error *err)
+{
+    base_buf all RRK_AUTO(base_buf_free) = {.max = SIZE_MAX / 2};
+    RRK_TRY(add_text(&all, list->query, err));
+    for (size_t i = 0; i < list->n_passages; i++) {
+        RRK_TRY(add_text(&all, list->passages[i].id, err));
+        RRK_TRY(add_text(&all, list->passages[i].title, err));
+        RRK_TRY(add_text(&all, list->passages[i].text, err));
+    }
+    base_sha256_hex((rrk_text){all.data, all.len}, out);
+    return RRK_OK;
+}
+
+rrk_status cli_partial_check(const cli_partial *partial, const cli_finished *finished, const cli_list *list,
+                             rrk_error *err)
+{
+    char digest[BASE_SHA256_HEX_SIZE];
+    RRK_TRY(digest_of(list, digest, err));
+    if (strcmp(digest, finished->digest) != 0)
+        return base_fail(err, RRK_E_INVALID, 0, "'%s' was begun with other texts or candidates: remove it",
+                         partial->path);
+    return RRK_OK;
+}
+
+rrk_status cli_partial_add(cli_partial *partial, const cli_list *list, rrk_text lines, const rrk_rank_stats *stats,
                            rrk_error *err)
 {
     base_buf text RRK_AUTO(base_buf_free) = {.max = CLI_PARTIAL_MAX_BYTES};
+    char digest[BASE_SHA256_HEX_SIZE];
+    RRK_TRY(digest_of(list, digest, err));
     RRK_TRY(base_buf_append(&text, lines.data, lines.len, err));
     RRK_TRY(base_buf_append_string(&text, CLOSING "{\"qid\":", err));
-    RRK_TRY(base_buf_append_json(&text, qid, err));
-    RRK_TRY(base_buf_append_string(&text, ",\"counts\":", err));
+    RRK_TRY(base_buf_append_json(&text, list->qid, err));
+    RRK_TRY(base_buf_printf(&text, err, ",\"list\":\"%s\",\"counts\":", digest));
     RRK_TRY(cli_stats_to_json(stats, &text, err));
     RRK_TRY(base_buf_append_string(&text, "}\n", err));
     if (fwrite(text.data, 1, text.len, partial->stream) != text.len || fflush(partial->stream) != 0)

@@ -8,7 +8,8 @@
 
 #include "base/buf.h"
 #include "base/map.h"
-#include <rrk/rerank.h>
+#include "base/sha256.h"
+#include "cli/source.h"
 
 #include <stdio.h>
 
@@ -17,6 +18,7 @@
 typedef struct cli_finished {
     rrk_text lines; /* of the run */
     rrk_rank_stats stats;
+    char digest[BASE_SHA256_HEX_SIZE]; /* of the query and its candidates */
 } cli_finished;
 
 typedef struct cli_partial {
@@ -38,8 +40,11 @@ rrk_status cli_partial_remove(cli_partial *partial, rrk_error *err);
 
 /* What an earlier run finished; NULL: not that one. */
 const cli_finished *cli_partial_find(const cli_partial *partial, rrk_text qid);
+/* RRK_E_INVALID when it was finished for another text or other candidates than these. */
+rrk_status cli_partial_check(const cli_partial *partial, const cli_finished *finished, const cli_list *list,
+                             rrk_error *err);
 /* Written and flushed when this returns. */
-rrk_status cli_partial_add(cli_partial *partial, rrk_text qid, rrk_text lines, const rrk_rank_stats *stats,
+rrk_status cli_partial_add(cli_partial *partial, const cli_list *list, rrk_text lines, const rrk_rank_stats *stats,
                            rrk_error *err);
 
 #endif

@@ -205,9 +205,10 @@ static void put_queries(const cli_totals *totals, FILE *out)
 {
     char queries[CLI_NUMBER_SIZE], passages[CLI_NUMBER_SIZE];
     fprintf(out, "%s queries", cli_format_count(queries, totals->n_queries));
-    if (totals->n_resumed || totals->n_failed)
-        fprintf(out, " (%llu finished before, %llu without an answer)", (unsigned long long)totals->n_resumed,
-                (unsigned long long)totals->n_failed);
+    if (totals->n_resumed)
+        fprintf(out, ", %llu of them finished before", (unsigned long long)totals->n_resumed);
+    if (totals->n_failed)
+        fprintf(out, ", %llu without an answer", (unsigned long long)totals->n_failed);
     fprintf(out, ", %s passages", cli_format_count(passages, totals->n_passages));
 }
 

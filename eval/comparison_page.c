@@ -22,7 +22,7 @@ static const char HEAD[] =
     "  --grid: #2d2c2a; --best: #26331f; --c0: #6aa8f7; --c1: #f7935c; --c2: #4fc38b; --c3: #b899ff; --c4: #ff85b3;\n"
     "  --c5: #d8b945; } }\n"
     "* { box-sizing: border-box; }\n"
-    "body { margin: 0 auto; padding: 1.5rem 1rem 3rem; max-width: 80rem; background: var(--page); color: var(--ink);\n"
+    "body { margin: 0 auto; padding: 1.5rem 1rem 3rem; max-width: 88rem; background: var(--page); color: var(--ink);\n"
     "  font: 16px/1.5 system-ui, sans-serif; }\n"
     "h1 { font-size: 1.5rem; line-height: 1.25; margin: 0 0 .25rem; }\n"
     "h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }\n"

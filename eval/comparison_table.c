@@ -25,8 +25,8 @@ static size_t characters(const char *text)
 /* Nothing that a name contains may steer the terminal. */
 static void put_name(FILE *out, const char *name, size_t width)
 {
-    size_t n = 0, len = strlen(name);
-    for (size_t at = 0; at < len && n < width; n++) {
+    size_t n = 0, len = strlen(name), shown = characters(name) > width ? width - 1 : width;
+    for (size_t at = 0; at < len && n < shown; n++) {
         size_t start = at;
         uint32_t c = base_utf8_next(name, len, &at);
         if (c == BASE_UTF8_BAD || c < 0x20 || (c >= 0x7f && c < 0xa0))
@@ -34,7 +34,9 @@ static void put_name(FILE *out, const char *name, size_t width)
         else
             fwrite(name + start, 1, at - start, out);
     }
-    fprintf(out, "%*s", (int)(width - n), "");
+    if (shown < width)
+        fputs("\xe2\x80\xa6", out);
+    fprintf(out, "%*s", (int)(shown - n), "");
 }
 
 static bool same_group(const table *t, size_t a, size_t b)

@@ -50,18 +50,24 @@ static void linear(eval_axis *axis, extent e, bool from_zero)
     double step = round_up((high - low) / WANTED_TICKS);
     axis->low = floor(low / step + 1e-9) * step;
     axis->high = ceil(high / step - 1e-9) * step;
-    for (double i = round(axis->low / step); i * step <= axis->high * (1 + 1e-9) + 1e-300; i++)
-        if (axis->n_ticks < EVAL_MAX_TICKS)
-            axis->ticks[axis->n_ticks++] = i * step;
+    double n_steps = round((axis->high - axis->low) / step);
+    axis->n_ticks = RRK_MIN((size_t)n_steps + 1, (size_t)EVAL_MAX_TICKS);
+    for (size_t i = 0; i < axis->n_ticks; i++)
+        axis->ticks[i] = (round(axis->low / step) + (double)i) * step;
 }
 
+/* At these multiples of every power of ten within the axis. */
 static size_t log_ticks(eval_axis *axis, const double *factors, size_t n_factors)
 {
+    int first = (int)floor(log10(axis->low)), last = (int)floor(log10(axis->high));
     axis->n_ticks = 0;
-    for (double power = pow(10, floor(log10(axis->low))); power <= axis->high; power *= 10)
-        for (size_t i = 0; i < n_factors; i++)
-            if (factors[i] * power >= axis->low && factors[i] * power <= axis->high && axis->n_ticks < EVAL_MAX_TICKS)
-                axis->ticks[axis->n_ticks++] = factors[i] * power;
+    for (int exponent = first; exponent <= last; exponent++) {
+        for (size_t i = 0; i < n_factors && axis->n_ticks < EVAL_MAX_TICKS; i++) {
+            double tick = factors[i] * pow(10, exponent);
+            if (tick >= axis->low && tick <= axis->high)
+                axis->ticks[axis->n_ticks++] = tick;
+        }
+    }
     return axis->n_ticks;
 }
 

@@ -112,6 +112,8 @@ static bool take_event(void *ctx, rrk_text data)
     call->broken = llm_answer_read_event(&call->answer, data, &call->why);
     if (call->broken != RRK_OK)
         return false;
+    if (call->reply->first_piece_ms <= 0 && call->answer.text.len + call->answer.thinking_bytes)
+        call->reply->first_piece_ms = base_ms_since(call->attempt_begun_ns);
     /* After its end a stream is read on, so that its usage comes and its connection can be used again. */
     call->stopped = !call->answer.has_ended && llm_call_is_enough(call);
     return !call->stopped;
@@ -183,14 +185,15 @@ static rrk_status send_request(llm_call *call, rrk_error *err)
                              llm_call_streams(call) ? "Accept: text/event-stream" : "Accept: application/json",
                              llm->authorization};
     int64_t timeout_ms = llm->options.attempt_timeout_ms;
-    call->attempt_deadline_ns = timeout_ms ? base_now_ns() + timeout_ms * NS_PER_MS : 0;
+    call->attempt_begun_ns = base_now_ns();
+    int64_t attempt_end_ns = timeout_ms ? call->attempt_begun_ns + timeout_ms * NS_PER_MS : 0;
     net_request request = {
         .method = "POST",
         .url = llm->url,
         .headers = headers,
         .n_headers = llm->authorization ? 3 : 2,
         .body = {call->body.data, call->body.len},
-        .deadline_ns = earlier(call->deadline_ns, call->attempt_deadline_ns),
+        .deadline_ns = earlier(call->deadline_ns, attempt_end_ns),
         .piece = llm_call_streams(call) ? take_piece : NULL,
         .ctx = call,
     };
@@ -329,7 +332,8 @@ void llm_call_arrived(llm_call *call)
     llm_failure failure;
     call->http_status = reply->http_status;
     call->reply->bytes_received = reply->bytes_received;
-    call->reply->first_piece_ms = RRK_MAX(reply->first_byte_ms, 0.0);
+    if (call->reply->first_piece_ms <= 0)
+        call->reply->first_piece_ms = RRK_MAX(reply->first_byte_ms, 0.0);
     int64_t retry_after_ms = reply->retry_after_ms;
     bool success = succeeded(call, reply, &failure);
     bool other_cap = !success && asks_for_other_cap(call, reply);

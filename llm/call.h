@@ -44,7 +44,7 @@ typedef struct llm_call {
 
     /* Of the attempt. */
     net_transfer *transfer;
-    int64_t attempt_deadline_ns; /* 0: none */
+    int64_t attempt_begun_ns;
     llm_sse sse;
     llm_answer answer;
     size_t asked_start; /* where the answer began when enough() was last asked */

@@ -9,9 +9,9 @@
 
 /* Thousandths of a token. */
 enum {
-    WORD = 1120,        /* a word's first letters */
-    SHORT_WORD = 4,     /* so many of them */
-    LETTER = 230,       /* each further letter */
+    WORD = 1250,        /* a word's first letters */
+    SHORT_WORD = 3,     /* so many of them */
+    LETTER = 130,       /* each further letter */
     CAPITAL = 400,      /* each letter after the first of a word in capitals */
     MARK = 1000,        /* digit, punctuation mark, line end */
     REPEATED_MARK = 300 /* the same again, as in a ruled line, and further blanks */

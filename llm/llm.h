@@ -76,7 +76,7 @@ typedef struct llm_reply {
     uint64_t thinking_tokens;   /* part of completion_tokens; 0 when not told */
     uint32_t n_attempts;        /* 0 from the cache */
     uint64_t bytes_received;    /* of the last attempt */
-    double first_piece_ms;      /* of the last attempt */
+    double first_piece_ms;      /* of the last attempt; of a reply that was not streamed, its first byte */
     double total_ms;            /* pauses included */
 } llm_reply;
 
@@ -87,8 +87,9 @@ rrk_status llm_session_open(llm_session **out, rrk_llm *llm, const llm_cache *ca
 void llm_session_close(llm_session *session); /* stops what is in flight; NULL is fine */
 
 /*
- * Queues a prompt; nothing is sent before llm_next_reply(), and more than max_in_flight wait their turn. deadline_ns (on base_now_ns()'s scale, 0: none) is this
- * call's own: past it, its reply has RRK_E_TIMEOUT. tag comes back with the reply.
+ * Queues a prompt; nothing is sent before llm_next_reply(), and more than max_in_flight wait their turn. deadline_ns (on
+ * base_now_ns()'s scale, 0: none) is this call's own: past it, its reply has RRK_E_TIMEOUT. tag comes back with the
+ * reply.
  */
 rrk_status llm_submit(llm_session *session, const llm_prompt *prompt, int64_t deadline_ns, void *tag, rrk_error *err);
 size_t llm_session_pending(const llm_session *session);

@@ -89,7 +89,7 @@ void llm_session_close(llm_session *session)
 {
     if (!session)
         return;
-    for (size_t i = 0; i < session->n_active; i++)
+    for (size_t i = 0; session->active && i < session->n_active; i++)
         llm_call_free(session->active[i]);
     free_list(&session->queue);
     free_list(&session->ended);

@@ -42,6 +42,16 @@ static rrk_status check_text(llm_answer *answer, rrk_error *err)
     return RRK_OK;
 }
 
+static void tell_shape(rrk_llm_call *asked, const llm_prompt *prompt)
+{
+    if (prompt->shape == LLM_SHAPE_FREE)
+        return;
+    bool is_one = prompt->shape == LLM_SHAPE_ONE;
+    asked->n_wanted = is_one ? 1 : prompt->n_wanted;
+    asked->n_admitted = prompt->n_admitted;
+    asked->admitted = is_one ? prompt->admitted : NULL;
+}
+
 static rrk_status ask(llm_call *call, rrk_error *err)
 {
     const rrk_llm *llm = call->line->llm;
@@ -54,6 +64,7 @@ static rrk_status ask(llm_call *call, rrk_error *err)
         .piece = take_piece,
         .sink = call,
     };
+    tell_shape(&asked, &call->prompt);
     rrk_status status = llm->options.transport(llm->options.transport_ctx, &asked, err);
     if (call->broken != RRK_OK) {
         *err = call->why;

@@ -1,8 +1,8 @@
 /*
  * Drivers: they run machines until these are finished. Two work with an encoder: one blocks for one query, the other
- * keeps many queries in flight and fills the encoder's batches across them. The third works with an LLM and keeps as many
- * calls in flight as the handle allows. Machines are started as work drains, so memory is bounded however many queries
- * there are.
+ * keeps many queries in flight and fills the encoder's batches across them. The third works with an LLM and keeps as
+ * many calls in flight as the handle allows. Machines are started as work drains, so memory is bounded however many
+ * queries there are.
  */
 #ifndef RRK_RERANK_DRIVER_H
 #define RRK_RERANK_DRIVER_H
@@ -37,8 +37,8 @@ typedef struct rank_llm_call {
 } rank_llm_call;
 
 /*
- * Called once a task in the order in which they end. outcome says whether the LLM ranked it; if not, scores are those of
- * the order it came in (RRK_ON_ERROR_KEEP) or NULL (RRK_ON_ERROR_SKIP). stats are the task's own.
+ * Called once a task in the order in which they end. outcome says whether the LLM ranked it; if not, scores are those
+ * of the order it came in (RRK_ON_ERROR_KEEP) or NULL (RRK_ON_ERROR_SKIP). stats are the task's own.
  */
 typedef rrk_status (*rank_outcome_fn)(void *ctx, const rank_task *task, const double *scores, const rrk_error *outcome,
                                       const rrk_rank_stats *stats, rrk_error *err);

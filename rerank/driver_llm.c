@@ -3,8 +3,8 @@
  * what the handle allows, each reply goes to its machine, and the machine's next prompt takes its place. A running task
  * has at least one call in flight, so no more tasks run than calls are allowed.
  *
- * Whose fault a failure is: what a reply or a machine says concerns its task alone, and on_error decides what becomes of
- * it. The caller's deadline or cancellation, memory and what done returns end everything.
+ * Whose fault a failure is: what a reply or a machine says concerns its task alone, and on_error decides what becomes
+ * of it. The caller's deadline or cancellation, memory and what done returns end everything.
  */
 #include "base/alloc.h"
 #include "base/clock.h"

@@ -1,6 +1,6 @@
 /*
- * What listwise strategies are opened with, once a reranker: checked settings, the prompt template, and what the LLM can
- * take. Machines borrow it through their task.
+ * What listwise strategies are opened with, once a reranker: checked settings, the prompt template, and what the LLM
+ * can take. Machines borrow it through their task.
  */
 #ifndef RRK_RERANK_LISTWISE_H
 #define RRK_RERANK_LISTWISE_H

@@ -23,7 +23,8 @@ rrk_status rank_template_open(rank_template **out, const char *name, rrk_error *
  * Such a file's text, in RankLLM's format: one mapping of scalars, without anchors, aliases or tags. Its keys are
  *   method: singleturn_listwise, body, and optionally system_message, prefix, suffix; or
  *   method: multiturn_listwise, body_user, and optionally system_message, prefix_user, prefix_assistant,
- *     body_assistant, suffix_user: one of the assistant's parts at least, and an answer to prefix_user if it is there;
+ *     body_assistant, suffix_user: one of the assistant's parts at least, an answer to prefix_user if it is there, and
+ *     suffix_user behind a body_assistant;
  *   output_validation_regex, output_extraction_regex: required by the format and not used, rrk reads replies its way.
  * {rank} and {candidate} must be in the body, {query} must be before or behind it, {num} may be; "{{" and "}}" are
  * braces, except in system_message, which is taken as it is. name stands in messages, "name:line: what".

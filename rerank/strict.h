@@ -29,7 +29,7 @@ void rank_strict_free(rank_strict *strict);
 /* The next call: fills in messages, shape and what is admitted. */
 rrk_status rank_strict_ask(rank_strict *strict, const rank_prompt *window, llm_prompt *call, rrk_error *err);
 
-/* Takes the answer. One that names no unused identifier (an endpoint may ignore the constraint) stands for the first. */
+/* Takes the answer. One that names no unused identifier (an endpoint may ignore the constraint) means the first. */
 rrk_status rank_strict_take(rank_strict *strict, rrk_text answer, rank_reply_counts *counts, rrk_error *err);
 
 /* The passages given, then the others in their input order. */

@@ -27,7 +27,15 @@ typedef struct key {
     unsigned must_contain; /* placeholders */
 } key;
 
-enum { KEY_METHOD, KEY_BODY = 3, KEY_BODY_USER, KEY_PREFIX_USER, KEY_PREFIX_ASSISTANT, KEY_BODY_ASSISTANT };
+enum {
+    KEY_METHOD,
+    KEY_BODY = 3,
+    KEY_BODY_USER,
+    KEY_PREFIX_USER,
+    KEY_PREFIX_ASSISTANT,
+    KEY_BODY_ASSISTANT,
+    KEY_SUFFIX_USER
+};
 
 static const key KEYS[] = {
     [KEY_METHOD] = {"method", METHOD_ANY, METHOD_ANY, RANK_N_PARTS, 0, 0},
@@ -39,7 +47,7 @@ static const key KEYS[] = {
     [KEY_PREFIX_USER] = {"prefix_user", METHOD_MULTI, 0, RANK_PART_PREFIX, RANK_FIELDS_OF_QUERY, 0},
     [KEY_PREFIX_ASSISTANT] = {"prefix_assistant", METHOD_MULTI, 0, RANK_PART_PREFIX_ASSISTANT, RANK_FIELDS_OF_QUERY, 0},
     [KEY_BODY_ASSISTANT] = {"body_assistant", METHOD_MULTI, 0, RANK_PART_BODY_ASSISTANT, 1u << RANK_FIELD_RANK, 0},
-    {"suffix_user", METHOD_MULTI, 0, RANK_PART_SUFFIX, RANK_FIELDS_OF_QUERY, 0},
+    [KEY_SUFFIX_USER] = {"suffix_user", METHOD_MULTI, 0, RANK_PART_SUFFIX, RANK_FIELDS_OF_QUERY, 0},
     {"prefix", METHOD_SINGLE, 0, RANK_PART_PREFIX, RANK_FIELDS_OF_QUERY, 0},
     {"suffix", METHOD_SINGLE, 0, RANK_PART_SUFFIX, RANK_FIELDS_OF_QUERY, 0},
     {"system_message", METHOD_ANY, 0, RANK_PART_SYSTEM, 0, 0},
@@ -235,7 +243,7 @@ static rrk_status check_keys(const loader *l, method m, rrk_error *err)
     return RRK_OK;
 }
 
-/* User's and assistant's turns must alternate. */
+/* User's and assistant's turns must alternate, and the user's is the last one, or there is nothing to answer. */
 static rrk_status check_turns(const loader *l, rrk_error *err)
 {
     bool prefix = l->values[KEY_PREFIX_USER].line, prefix_answer = l->values[KEY_PREFIX_ASSISTANT].line;
@@ -247,6 +255,8 @@ static rrk_status check_turns(const loader *l, rrk_error *err)
         why = "'prefix_assistant' answers nothing: key 'prefix_user' is missing";
     else if (body_answer && prefix && !prefix_answer)
         why = "nothing answers 'prefix_user': key 'prefix_assistant' is missing";
+    else if (body_answer && !l->values[KEY_SUFFIX_USER].len)
+        why = "nothing follows the last 'body_assistant': key 'suffix_user' is missing or empty";
     return why ? base_fail(err, RRK_E_FORMAT, 0, "%s:%zu: %s", l->name, l->mapping_line, why) : RRK_OK;
 }
 

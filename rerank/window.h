@@ -1,6 +1,6 @@
 /*
- * Where windows stand, and how long a passage may be in them: the arithmetic of listwise ranking, apart from the machine
- * that follows it so that its edges (n = 0, window - stride, window + 1, ...) can be tested exhaustively.
+ * Where windows stand, and how long a passage may be in them: the arithmetic of listwise ranking, apart from the
+ * machine that follows it so that its edges (n = 0, window - stride, window + 1, ...) can be tested exhaustively.
  */
 #ifndef RRK_RERANK_WINDOW_H
 #define RRK_RERANK_WINDOW_H

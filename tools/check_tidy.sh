@@ -3,5 +3,5 @@
 set -eu
 build=$(realpath "$1")
 cd "$(dirname "$0")/.."
-git ls-files -z 'base/*.c' 'store/*.c' 'encoder/*.c' 'retriever/*.c' 'rerank/*.c' 'eval/*.c' 'cli/*.c' |
+git ls-files -z 'base/*.c' 'store/*.c' 'encoder/*.c' 'net/*.c' 'llm/*.c' 'retriever/*.c' 'rerank/*.c' 'eval/*.c' 'cli/*.c' |
     xargs -0 -P2 -n4 clang-tidy -p "$build" --quiet

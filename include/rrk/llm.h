@@ -67,6 +67,13 @@ typedef struct rrk_llm_call {
     /* The callback may fill in what it knows, otherwise tokens are estimated. */
     uint64_t prompt_tokens;
     uint64_t completion_tokens;
+    /*
+     * With constrain of <rrk/rerank.h>: the answer should be n_wanted of these identifiers, each in brackets, joined by
+     * " > ", and a model that can decode under a constraint is asked to. n_wanted 0: anything goes.
+     */
+    size_t n_wanted;
+    size_t n_admitted;
+    const uint32_t *admitted; /* [n_admitted]; NULL: 1 to n_admitted */
 } rrk_llm_call;
 
 /*

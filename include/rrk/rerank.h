@@ -11,8 +11,8 @@
  *   full       LLM                        the place alone: (n - place) / n,          no
  *   sliding    LLM                        place 0 is the best                        no
  *
- * "full" shows all candidates to a long-context LLM in one prompt; "sliding" moves a window of them from the back of the
- * list to its front, one prompt each (Pradeep et al., arXiv 2309.15088; the two compared: arXiv 2412.14574).
+ * "full" shows all candidates to a long-context LLM in one prompt; "sliding" moves a window of them from the back of
+ * the list to its front, one prompt each (Pradeep et al., arXiv 2309.15088; the two compared: arXiv 2412.14574).
  *
  * One call serves every strategy:
  *
@@ -23,10 +23,14 @@
  *     size_t n_hits = 10;
  *     rrk_reranker_rank(reranker, query, passages, n_passages, NULL, hits, &n_hits, &err);
  *
+ * With an LLM, options.llm takes the encoder's place (see <rrk/llm.h>), and rrk_reranker_rank_many() keeps many queries
+ * in flight from one thread. Whatever a model replies becomes a permutation: what it does not name follows in the order
+ * it came in, and the stats tell how much of the order is the model's own. A reply is read no further than top_n needs.
+ *
  * Hits come best first. Equal scores keep the input's order, so ranking an already ranked list is stable.
  *
- * Thread safety: a reranker may be used from several threads; it borrows its encoder, which must outlive it. A handle
- * that crossed a fork() answers RRK_E_INVALID in the child.
+ * Thread safety: a reranker may be used from several threads; it borrows its encoder, LLM and cache, which must outlive
+ * it. A handle that crossed a fork() answers RRK_E_INVALID in the child.
  */
 #ifndef RRK_RERANK_H
 #define RRK_RERANK_H
@@ -81,7 +85,8 @@ typedef struct rrk_reranker_options {
     size_t stride;        /* "sliding": how far the window moves, less than window; default 10, at most half a window */
     size_t passes;        /* how often the whole list is gone over; default 1, at most RRK_RERANK_MAX_PASSES */
     int complete;         /* "sliding", non-zero: after each pass the best (window - stride) are settled and the next
-                              pass ranks the rest, so that every place is earned: for training labels. Excludes passes */
+                              pass ranks the rest, so that every place is earned, as training labels need it. Excludes
+                              passes */
     rrk_list_order order; /* of the candidates at first */
     uint64_t order_seed;  /* for RRK_ORDER_SHUFFLED */
     const char *prompt;   /* "one-turn" (default) or "chat": rrk's own wording; otherwise the path of a template file

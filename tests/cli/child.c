@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MAX_ARGUMENTS 40
+#define MAX_ARGUMENTS 64
 
 static const char *binary(void)
 {

@@ -162,6 +162,18 @@ Test(comparison_table, has_no_column_that_is_empty)
     cr_assert_not_null(strstr(text, "nDCG"), "%s", text);
 }
 
+Test(comparison_table, shows_that_a_name_was_cut)
+{
+    eval_comparison_report report = sample_report();
+    eval_system system = report.systems[0];
+    report.systems = &system;
+    report.n_systems = 1;
+    system.name = "1234567890123456789012345678901234567890";
+    cr_assert_not_null(strstr(table(&report, 1000), "678901234567890  0.6"), "%s", text);
+    system.name = "1234567890123456789012345678901234567890.";
+    cr_assert_not_null(strstr(table(&report, 1000), "67890123456789\xe2\x80\xa6  0.6"), "%s", text);
+}
+
 Test(comparison_table, passes_no_controls_on)
 {
     eval_comparison_report report = sample_hostile_report();

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""run_examples.py BUILD_DIR SOURCE_DIR CC: installs into a folder of its own, builds examples/rerank.c through rrk.pc
-against the shared and the static library, and runs both and rerank.py with the model in RRK_TEST_MODEL, or, without
-one, up to the message that the model is missing."""
+"""run_examples.py BUILD_DIR SOURCE_DIR CC: installs into a folder of its own, builds the programs in examples/ through
+rrk.pc against the shared and the static library, and runs them. rerank.c and rerank.py need the model in
+RRK_TEST_MODEL; without one they run up to the message that the model is missing."""
 import os
 import pathlib
 import subprocess
@@ -31,7 +31,21 @@ def flags(pc, prefix, *options):
     return out.split()
 
 
-def check_output(name, output, model):
+def build_both(name, source, prefix, pc, compile_command):
+    """Paths of the program linked to the shared and to the static library."""
+    example = os.path.join(source, "examples", name + ".c")
+    shared, static = os.path.join(prefix, name + "-shared"), os.path.join(prefix, name + "-static")
+    run([*compile_command, example, "-o", shared, *flags(pc, prefix, "--cflags", "--libs")], os.environ)
+    libs = flags(pc, prefix, "--static", "--libs")
+    at = libs.index("-lrrk")
+    libs[at:at + 1] = ["-Wl,-Bstatic", "-lrrk", "-Wl,-Bdynamic"]
+    run([*compile_command, example, "-o", static, *flags(pc, prefix, "--cflags"), *libs], os.environ)
+    if "librrk" in run(["ldd", static], os.environ):
+        sys.exit(f"{static} still asks for librrk.so")
+    return shared, static
+
+
+def check_rerank(name, output, model):
     if not model:
         if "/nowhere" not in output:
             sys.exit(f"{name} does not name the missing model:\n{output}")
@@ -42,30 +56,31 @@ def check_output(name, output, model):
     print(f"{name}:\n{output}", end="")
 
 
+def check_custom_llm(name, output):
+    """Six passages in windows of 4 that move by 2: two calls, and the passages about chains come up."""
+    lines = output.splitlines()
+    if len(lines) != 7 or "chain" not in lines[0] or "chain" not in lines[1] or lines[6] != "2 calls":
+        sys.exit(f"{name}: the two passages about chains should lead six lines and a count of calls:\n{output}")
+    print(f"{name}:\n{output}", end="")
+
+
 def main():
     build, source, cc = sys.argv[1:]
     model = os.environ.get("RRK_TEST_MODEL", "")
     sanitized = "-fsanitize" in pathlib.Path(build, "build.ninja").read_text(encoding="utf-8")
-    extra = ["-fsanitize=address,undefined"] if sanitized else []
+    compile_command = [cc, "-Wall", "-Werror", *(["-fsanitize=address,undefined"] if sanitized else [])]
     with tempfile.TemporaryDirectory() as prefix:
         pc = install(build, prefix)
         library = next(pathlib.Path(prefix).rglob("librrk.so.0"))
         env = dict(os.environ, LD_LIBRARY_PATH=str(library.parent), RRK_LIBRARY=str(library))
-        example = os.path.join(source, "examples", "rerank.c")
-        shared, static = os.path.join(prefix, "shared"), os.path.join(prefix, "static")
-        run([cc, "-Wall", "-Werror", *extra, example, "-o", shared, *flags(pc, prefix, "--cflags", "--libs")], env)
-        libs = flags(pc, prefix, "--static", "--libs")
-        at = libs.index("-lrrk")
-        libs[at:at + 1] = ["-Wl,-Bstatic", "-lrrk", "-Wl,-Bdynamic"]
-        run([cc, "-Wall", "-Werror", *extra, example, "-o", static, *flags(pc, prefix, "--cflags"), *libs], env)
-        if "librrk" in run(["ldd", static], env):
-            sys.exit("the static program still asks for librrk.so")
         want = 0 if model else 1
-        check_output("shared", run([shared, model or "/nowhere"], env, want), model)
-        check_output("static", run([static, model or "/nowhere"], env, want), model)
+        for program in build_both("rerank", source, prefix, pc, compile_command):
+            check_rerank(program, run([program, model or "/nowhere"], env, want), model)
+        for program in build_both("custom_llm", source, prefix, pc, compile_command):
+            check_custom_llm(program, run([program], env))
         if not sanitized:  # an unsanitized Python cannot load a sanitized library
             script = os.path.join(source, "examples", "rerank.py")
-            check_output("python", run([sys.executable, script, model or "/nowhere"], env, want), model)
+            check_rerank("python", run([sys.executable, script, model or "/nowhere"], env, want), model)
     if not model:
         print("SKIP: built, linked and started, but RRK_TEST_MODEL names no model to rerank with")
         return SKIPPED

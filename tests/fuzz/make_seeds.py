@@ -327,6 +327,12 @@ def template():
     for more in ("prefix_user: \"{query}\"\n", "prefix_assistant: ok\n",
                  "prefix_user: \"{query}\"\nprefix_assistant: \"{num}\"\n"):
         yield (multi + more).encode()
+    yield ("method: multiturn_listwise\nbody_user: \"[{rank}] {candidate}\"\nbody_assistant: ;\n"
+           "output_validation_regex: 'a'\noutput_extraction_regex: 'b'\n"
+           "prefix_user: \"{query}\"\nprefix_assistant: \"{num}\"\n").encode()
+    yield ("method: multiturn_listwise\nbody_user: \"[{rank}] {candidate}\"\nbody_assistant: ;\nsuffix_user: |\n"
+           "# nothing\noutput_validation_regex: 'a'\noutput_extraction_regex: 'b'\n"
+           "prefix_user: \"{query}\"\nprefix_assistant: \"{num}\"\n").encode()
     yield single.replace("singleturn", "pointwise").encode()
     yield single.replace("\n", "\r\n").encode()
     yield b"\xef\xbb\xbf" + single.encode()

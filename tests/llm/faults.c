@@ -1,27 +1,12 @@
 /*
  * Endpoints that misbehave: what is repeated and when, what is final, and that a failure is never an answer. Pauses pass
- * on a clock of the test's own, which jumps forward each time it is read.
+ * on a clock of the test's own.
  */
 #include "base/clock.h"
-#include "base/deadline.h"
 #include "talk.h"
 
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-
-static int64_t jumping_ns = 1;
-static int64_t jump_ns = 100000000;
-
-static int64_t jumping_now(void)
-{
-    return jumping_ns += jump_ns;
-}
-
-static void back_to_real_time(void)
-{
-    base_clock_replace(NULL);
-}
 
 /* --- one fault, then fine --- */
 
@@ -141,12 +126,12 @@ static void assert_survives(fault what, bool streamed)
     llm_prompt prompt = talk_prompt("q");
     prompt.enough = streamed ? never_enough : NULL;
     prompt.enough_ctx = &what;
-    int64_t before_ns = jumping_ns;
+    int64_t before_ns = talk_now_ns;
     llm_reply *reply = talk_once(&options, &prompt);
     talk_assert_answer(reply, "[2] > [1]");
     cr_assert_eq(reply->n_attempts, 2, "fault %d", (int)what);
     cr_assert_eq(reply->completion_tokens, 7);
-    cr_assert_geq(jumping_ns - before_ns, (what == S429 ? 2000 : 500) * (int64_t)1000000, "fault %d: no pause",
+    cr_assert_geq(talk_now_ns - before_ns, (what == S429 ? 2000 : 500) * (int64_t)1000000, "fault %d: no pause",
                   (int)what);
     cr_assert_geq(reply->total_ms, what == S429 ? 2000 : 500);
     llm_reply_free(reply);
@@ -154,9 +139,9 @@ static void assert_survives(fault what, bool streamed)
     server_stop(s);
 }
 
-Test(faults, that_pass_are_survived, .fini = back_to_real_time)
+Test(faults, that_pass_are_survived, .fini = talk_real_time)
 {
-    base_clock_replace(jumping_now);
+    base_clock_replace(talk_jumping_now);
     for (int what = 0; what < N_FAULTS; what++) {
         bool only_streamed = what == HALF_STREAM || what == STREAM_WITHOUT_END || what == ERROR_IN_STREAM;
         assert_survives((fault)what, true);
@@ -170,9 +155,9 @@ static void always_fault(server_conn *conn, const server_request *request, void 
     misbehave(conn, *(fault *)ctx);
 }
 
-Test(faults, that_stay_are_failures_and_never_answers, .fini = back_to_real_time)
+Test(faults, that_stay_are_failures_and_never_answers, .fini = talk_real_time)
 {
-    base_clock_replace(jumping_now);
+    base_clock_replace(talk_jumping_now);
     for (int i = 0; i < N_FAULTS; i++) {
         fault what = (fault)i;
         server *s = server_start(always_fault, &what);
@@ -339,163 +324,6 @@ Test(faults, an_endpoint_that_keeps_naming_the_cap_is_asked_twice_at_most)
     talk_assert_failed(reply, RRK_E_UPSTREAM, 400, "too large");
     llm_reply_free(reply);
     cr_assert_eq(server_n_requests(s), 2);
-    server_stop(s);
-}
-
-/* --- time --- */
-
-static void stall(server_conn *conn, const server_request *request, void *ctx)
-{
-    if (talk_is_stream(request)) {
-        talk_begin_stream(conn);
-        talk_piece(conn, "[2] > ");
-    }
-    server_await_close(conn);
-}
-
-Test(faults, a_calls_deadline_ends_it_wherever_it_is, .fini = back_to_real_time)
-{
-    base_clock_replace(jumping_now);
-    server *s = server_start(stall, NULL);
-    rrk_llm_options options = talk_options(server_url(s));
-    options.max_in_flight = 1;
-    options.attempt_timeout_ms = 0;
-    rrk_llm *llm = talk_open(&options);
-    llm_session *session = talk_session(llm, NULL);
-    llm_prompt streamed = talk_prompt("a"), queued = talk_prompt("b");
-    streamed.enough = never_enough;
-    int64_t deadline_ns = base_now_ns() + (int64_t)5e9;
-    talk_submit(session, &streamed, deadline_ns, &streamed);
-    talk_submit(session, &queued, deadline_ns, &queued);
-    for (int i = 0; i < 2; i++) {
-        llm_reply *reply = talk_next(session, NULL);
-        talk_assert_failed(reply, RRK_E_TIMEOUT, 0, "deadline passed");
-        llm_reply_free(reply);
-    }
-    cr_assert_geq(jumping_ns, deadline_ns);
-    cr_assert_leq(server_n_requests(s), 1, "the second one's turn never came");
-    llm_session_close(session);
-    rrk_llm_close(llm);
-    server_stop(s);
-}
-
-Test(faults, an_attempt_that_takes_too_long_is_repeated, .fini = back_to_real_time)
-{
-    base_clock_replace(jumping_now);
-    server *s = server_start(stall, NULL);
-    rrk_llm_options options = talk_options(server_url(s));
-    options.attempt_timeout_ms = 2000;
-    options.max_retries = 1;
-    llm_prompt prompt = talk_prompt("q");
-    llm_reply *reply = talk_once(&options, &prompt);
-    talk_assert_failed(reply, RRK_E_UPSTREAM, 0, "attempt 2: no answer within 2000 ms");
-    llm_reply_free(reply);
-    server_stop(s);
-}
-
-Test(faults, no_attempt_is_waited_for_that_would_come_too_late, .fini = back_to_real_time)
-{
-    base_clock_replace(jumping_now);
-    fault what = S429;
-    server *s = server_start(always_fault, &what);
-    rrk_llm_options options = talk_options(server_url(s));
-    options.attempt_timeout_ms = 0;
-    options.max_retries = 5;
-    rrk_llm *llm = talk_open(&options);
-    llm_session *session = talk_session(llm, NULL);
-    llm_prompt prompt = talk_prompt("q");
-    int64_t deadline_ns = base_now_ns() + (int64_t)1000e9;
-    jump_ns = 1;
-    talk_submit(session, &prompt, jumping_ns + (int64_t)1900e6, NULL);
-    llm_reply *reply = talk_next(session, NULL);
-    talk_assert_failed(reply, RRK_E_TIMEOUT, 429,
-                       "no time is left for another attempt: the endpoint answered HTTP 429");
-    cr_assert_lt(jumping_ns, deadline_ns);
-    llm_reply_free(reply);
-    llm_session_close(session);
-    rrk_llm_close(llm);
-    cr_assert_eq(server_n_requests(s), 1);
-    server_stop(s);
-}
-
-static int when_asked_often(void *ctx)
-{
-    return ++*(int *)ctx > 3;
-}
-
-Test(faults, a_cancellation_is_noticed_and_closes_the_connection)
-{
-    server *s = server_start(stall, NULL);
-    rrk_llm_options options = talk_options(server_url(s));
-    rrk_llm *llm = talk_open(&options);
-    llm_session *session = talk_session(llm, NULL);
-    llm_prompt prompt = talk_prompt("q");
-    int n_asked = 0;
-    base_deadline deadline = {.cancel = when_asked_often, .cancel_ctx = &n_asked};
-    llm_reply *reply;
-    rrk_error err;
-    talk_submit(session, &prompt, 0, NULL);
-    cr_assert_eq(llm_next_reply(session, &deadline, &reply, NULL, &err), RRK_E_CANCELLED);
-    cr_assert_null(reply);
-    cr_assert_eq(llm_session_pending(session), 1, "it stays in flight");
-    llm_session_close(session);
-    rrk_llm_close(llm);
-    server_stop(s); /* returns, as the stalled answer saw its connection closed or is told to stop */
-}
-
-Test(faults, the_callers_deadline_ends_the_wait, .fini = back_to_real_time)
-{
-    base_clock_replace(jumping_now);
-    server *s = server_start(stall, NULL);
-    rrk_llm_options options = talk_options(server_url(s));
-    options.attempt_timeout_ms = 0;
-    rrk_llm *llm = talk_open(&options);
-    llm_session *session = talk_session(llm, NULL);
-    llm_prompt prompt = talk_prompt("q");
-    base_deadline deadline = base_deadline_in(3000, NULL, NULL);
-    llm_reply *reply;
-    rrk_error err;
-    talk_submit(session, &prompt, 0, NULL);
-    cr_assert_eq(llm_next_reply(session, &deadline, &reply, NULL, &err), RRK_E_TIMEOUT);
-    llm_session_close(session);
-    rrk_llm_close(llm);
-    server_stop(s);
-}
-
-static void stall_one(server_conn *conn, const server_request *request, void *ctx)
-{
-    if (strstr(request->body, "stall"))
-        server_await_close(conn);
-    else
-        talk_say(conn, "[1]");
-}
-
-Test(faults, what_is_forgotten_is_not_reported)
-{
-    server *s = server_start(stall_one, NULL);
-    rrk_llm_options options = talk_options(server_url(s));
-    options.max_in_flight = 2;
-    rrk_llm *llm = talk_open(&options);
-    llm_session *session = talk_session(llm, NULL);
-    int a, b;
-    llm_prompt stalled = talk_prompt("stall"), fine = talk_prompt("fine");
-    talk_submit(session, &stalled, 0, &a);
-    talk_submit(session, &fine, 0, &b);
-    talk_submit(session, &fine, 0, &a);
-    talk_submit(session, &fine, 0, &b);
-    void *tag;
-    llm_reply *reply = talk_next(session, &tag);
-    cr_assert_eq(tag, &b);
-    llm_reply_free(reply);
-    llm_forget(session, &a);
-    cr_assert_eq(llm_session_pending(session), 1);
-    reply = talk_next(session, &tag);
-    cr_assert_eq(tag, &b);
-    talk_assert_answer(reply, "[1]");
-    llm_reply_free(reply);
-    cr_assert_eq(llm_session_pending(session), 0);
-    llm_session_close(session);
-    rrk_llm_close(llm);
     server_stop(s);
 }
 

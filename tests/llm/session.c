@@ -1,8 +1,6 @@
 /* Sessions against a server that does what it should: what is sent, many in flight, streams, early stop, reuse. */
-#include "base/clock.h"
 #include "talk.h"
 
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>

@@ -1,6 +1,8 @@
 /* See talk.h. */
 #include "talk.h"
 
+#include "base/clock.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -81,6 +83,18 @@ void talk_assert_failed(const llm_reply *reply, rrk_status status, int detail, c
     cr_assert_eq(reply->error.detail, detail, "%d: %s", reply->error.detail, reply->error.message);
     cr_assert_not_null(strstr(reply->error.message, message), "%s", reply->error.message);
     cr_assert_eq(reply->answer_len, 0, "a failed call has no answer");
+}
+
+int64_t talk_now_ns = 1, talk_jump_ns = 100000000;
+
+int64_t talk_jumping_now(void)
+{
+    return talk_now_ns += talk_jump_ns;
+}
+
+void talk_real_time(void)
+{
+    base_clock_replace(NULL);
 }
 
 void talk_say(server_conn *conn, const char *content)

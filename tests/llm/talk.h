@@ -24,6 +24,11 @@ llm_reply *talk_once(const rrk_llm_options *options, const llm_prompt *prompt);
 void talk_assert_answer(const llm_reply *reply, const char *want);
 void talk_assert_failed(const llm_reply *reply, rrk_status status, int detail, const char *message);
 
+/* A clock for base_clock_replace() that jumps forward by talk_jump_ns (at first 100 ms) each time it is read. */
+extern int64_t talk_now_ns, talk_jump_ns;
+int64_t talk_jumping_now(void);
+void talk_real_time(void); /* for .fini */
+
 /* --- in answers --- */
 void talk_say(server_conn *conn, const char *content);   /* a whole reply with usage 11/7 */
 void talk_begin_stream(server_conn *conn);               /* header of an event stream that ends with the connection */

@@ -1,6 +1,6 @@
 /*
- * DL19 end to end over HTTP: every prompt must be one that the replaying server knows, to the passage and its order, and
- * what comes out is measured. The figures are those of the published run and trace.
+ * DL19 end to end over HTTP: every prompt must be one that the replaying server knows, to the passage and its order,
+ * and what comes out is measured. The figures are those of the published run and trace.
  */
 #include "base/alloc.h"
 #include "eval/candidates.h"

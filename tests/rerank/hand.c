@@ -12,6 +12,7 @@ hand *hand_new(size_t n)
     rrk_reranker_options_init(&h->settings);
     rrk_rank_options_init(&h->options);
     h->ranker.n_passages = h->n = n;
+    h->query = "which is the best";
     h->passages = ranker_passages(n);
     return h;
 }
@@ -60,6 +61,8 @@ static rrk_status answer(hand *h, rank_machine *machine, const llm_prompt *promp
         h->windows[h->n_calls][1] = h->ranker.n_shown;
     }
     h->n_calls++;
+    uint64_t tokens = llm_estimate_chat_tokens(prompt->messages, prompt->n_messages) + prompt->max_tokens;
+    h->most_tokens = RRK_MAX(h->most_tokens, tokens);
     const char *text = h->answer ? h->answer : h->ranker.answer;
     if (!h->answer && prompt->shape == LLM_SHAPE_ONE)
         text = choose(h, prompt);
@@ -106,7 +109,7 @@ rrk_status hand_run(hand *h, const rank_strategy *strategy)
     rank_listwise listwise;
     RRK_TRY(rank_listwise_init(&listwise, &h->settings, strategy == &rank_full, h->context_tokens, &h->err));
     rank_task task = {.listwise = &listwise,
-                      .query = rrk_text_of("which is the best"),
+                      .query = rrk_text_of(h->query),
                       .passages = h->passages,
                       .n_passages = h->n,
                       .options = &h->options};

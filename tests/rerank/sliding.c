@@ -112,20 +112,22 @@ Test(order, the_first_prompt_shows_it)
     hand_free(h);
 }
 
-Test(order, shuffles_differ_by_seed_and_are_repeatable)
+Test(order, shuffles_differ_by_seed_and_query_and_are_repeatable)
 {
     hand *h = hand_new(40);
     h->answer = "[1]";
     h->settings.order = RRK_ORDER_SHUFFLED;
-    size_t orders[3][40];
-    static const uint64_t SEEDS[] = {7, 8, 7};
-    for (int i = 0; i < 3; i++) {
+    size_t orders[4][40];
+    static const uint64_t SEEDS[] = {7, 8, 7, 7};
+    for (int i = 0; i < 4; i++) {
         h->settings.order_seed = SEEDS[i];
+        h->query = i == 3 ? "another query" : "a query";
         run(h, &rank_full);
         memcpy(orders[i], h->order, sizeof orders[i]);
     }
     cr_assert_arr_eq(orders[0], orders[2], sizeof orders[0]);
     cr_assert_neq(memcmp(orders[0], orders[1], sizeof orders[0]), 0);
+    cr_assert_neq(memcmp(orders[0], orders[3], sizeof orders[0]), 0, "lists of one length are shuffled alike");
     hand_free(h);
 }
 
@@ -320,4 +322,42 @@ Test(prompts, passages_are_cut_to_what_the_context_holds)
     cr_assert_eq(h->counts.n_truncated, 1);
     check_ideal(h, 20);
     hand_free(h);
+}
+
+/* "zq<number>z word0 word1 ... " */
+static char *many_words(size_t number, size_t n)
+{
+    size_t size = 16 * n + 32;
+    char *text = malloc(size);
+    size_t at = (size_t)snprintf(text, size, "zq%zuz", number);
+    for (size_t i = 0; i < n; i++)
+        at += (size_t)snprintf(text + at, size - at, " word%zu", i);
+    return text;
+}
+
+Test(prompts, and_their_answers_stay_within_the_context)
+{
+    static const char *const WORDINGS[] = {"one-turn", "chat"};
+    static const size_t CONTEXTS[] = {3000, 4096, 8192, 16000};
+    char *query = many_words(0, 120), *texts[20];
+    query[0] = 'Z';
+    hand *h = hand_new(20);
+    for (size_t i = 0; i < 20; i++)
+        h->passages[i].text = rrk_text_of(texts[i] = many_words(i, 1000));
+    h->query = query;
+    h->settings.passage_words = 1000;
+    h->settings.thinking_tokens = 50;
+    for (size_t i = 0; i < 2 * RRK_COUNT(CONTEXTS); i++) {
+        h->settings.prompt = WORDINGS[i % 2];
+        h->context_tokens = CONTEXTS[i / 2];
+        h->most_tokens = 0;
+        run(h, &rank_full);
+        cr_assert_eq(h->counts.n_truncated, 20);
+        cr_assert(h->most_tokens <= h->context_tokens && h->most_tokens > h->context_tokens * 8 / 10, "%s, %zu: %zu",
+                  WORDINGS[i % 2], h->context_tokens, (size_t)h->most_tokens);
+    }
+    hand_free(h);
+    for (size_t i = 0; i < 20; i++)
+        free(texts[i]);
+    free(query);
 }

@@ -7,6 +7,7 @@
 #include "store/reply.h"
 
 #include <string.h>
+#include <sys/wait.h>
 
 static const char *const VERSION_1 =
     "PRAGMA journal_mode = WAL;"
@@ -141,6 +142,38 @@ Test(schema, a_migration_that_fails_leaves_the_store_as_it_was)
     cr_assert_eq(ask_sql(&s, "PRAGMA user_version"), 1);
     cr_assert_eq(ask_sql(&s, "SELECT count(*) FROM sqlite_schema WHERE name = 'reply'"), 0);
     run_sql(&s, "DELETE FROM migration WHERE version = 2");
+    cr_assert_eq(scratch_open_mode(&s, &s.store, RRK_STORE_READWRITE), RRK_OK, "%s", s.err.message);
+    expect_the_kettle(&s);
+    scratch_close(&s);
+}
+
+static int open_in_process(const scratch *s)
+{
+    rrk_store *store = NULL;
+    rrk_error err;
+    rrk_status status = rrk_store_open(&store, s->path, NULL, &err);
+    if (status != RRK_OK)
+        fprintf(stderr, "%s\n", err.message);
+    rrk_store_close(store);
+    return status == RRK_OK ? 0 : 1;
+}
+
+Test(schema, processes_that_bring_a_store_up_at_once_do_it_once)
+{
+    enum { N_CHILDREN = 6 };
+    scratch s = version_1_store();
+    pid_t children[N_CHILDREN];
+    for (int i = 0; i < N_CHILDREN; i++) {
+        children[i] = fork();
+        if (children[i] == 0)
+            _exit(open_in_process(&s));
+    }
+    for (int i = 0; i < N_CHILDREN; i++) {
+        int status = 0;
+        waitpid(children[i], &status, 0);
+        cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "child %d: status %x", i, status);
+    }
+    cr_assert_eq(ask_sql(&s, "SELECT count(*) FROM migration"), STORE_SCHEMA_VERSION);
     cr_assert_eq(scratch_open_mode(&s, &s.store, RRK_STORE_READWRITE), RRK_OK, "%s", s.err.message);
     expect_the_kettle(&s);
     scratch_close(&s);

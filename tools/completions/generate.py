@@ -32,6 +32,11 @@ def options_of(rrk, verb):
     return found
 
 
+def words_of(argument):
+    """The words of a choice: "off|list", or "[off|list]" where the option may come without one."""
+    return argument.strip("[]").replace("|", " ")
+
+
 def bash(verbs, options):
     words = " ".join(name for name, _ in verbs)
     out = ["# bash completion for rrk; written by tools/completions/generate.py", "_rrk()", "{",
@@ -46,7 +51,7 @@ def bash(verbs, options):
                 continue
             patterns = f"{verb}:--{name}" + (f" | {verb}:-{letter}" if letter else "")
             if "|" in argument:
-                action = f'COMPREPLY=($(compgen -W "{argument.replace("|", " ")}" -- "$current"))'
+                action = f'COMPREPLY=($(compgen -W "{words_of(argument)}" -- "$current"))'
             elif argument == "DIR":
                 action = 'COMPREPLY=($(compgen -d -- "$current"))'
             elif argument == "FILE":
@@ -75,8 +80,8 @@ def zsh_option(letter, name, argument, text):
     if argument:
         action = {"FILE": "_files", "DIR": "_directories"}.get(argument, "")
         if "|" in argument:
-            action = "(" + argument.replace("|", " ") + ")"
-        value = ":" + name + ":" + action
+            action = "(" + words_of(argument) + ")"
+        value = ("::" if argument[0] == "[" else ":") + name + ":" + action
     if letter:
         return f"        '(-{letter} --{name})'{{-{letter},--{name}}}'[{text}]{value}' \\"
     return f"        '--{name}[{text}]{value}' \\"

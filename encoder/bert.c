@@ -1,6 +1,7 @@
 /*
- * BERT (Devlin et al., 2018) as Hugging Face lays out its tensors, whose names may carry the prefix "bert.": embeddings,
- * layers with the norm after each residual, written once against compute.h. Heads sit on top of it in files of their own.
+ * BERT (Devlin et al., 2018) as Hugging Face lays out its tensors, whose names may carry the prefix "bert.", and RoBERTa,
+ * the same with "roberta." and positions that begin further on: embeddings, layers with the norm after each residual,
+ * written once against compute.h. Heads sit on top of it in files of their own.
  */
 #include "base/alloc.h"
 #include "encoder/heads.h"
@@ -75,6 +76,21 @@ static rrk_status load_table(const source *s, const char *name, size_t n_rows, s
     return s->device->ops->table(s->device, w, out, err);
 }
 
+/* The rows of the table that positions from 0 on mean. */
+static rrk_status load_positions(const source *s, const enc_config *c, enc_table **out, rrk_error *err)
+{
+    const enc_weight *all;
+    size_t shape[] = {c->first_position + c->n_positions, c->d_model};
+    RRK_TRY(require(s, 2, shape, &all, err, "embeddings.position_embeddings.weight"));
+    enc_weight used = *all;
+    size_t n_before = c->first_position * (all->bytes / shape[0]);
+    used.shape[0] = c->n_positions;
+    used.n_values = (size_t)c->n_positions * c->d_model;
+    used.data = (const char *)all->data + n_before;
+    used.bytes -= n_before;
+    return s->device->ops->table(s->device, &used, out, err);
+}
+
 /* Old checkpoints call a norm's gain and shift gamma and beta. */
 static rrk_status load_norm(const source *s, const char *name, size_t d, float eps, enc_norm **out, rrk_error *err)
 {
@@ -119,7 +135,7 @@ static rrk_status load_all(bert *b, const source *s, rrk_error *err)
 {
     const enc_config *c = b->config;
     RRK_TRY(load_table(s, "word_embeddings", c->n_vocab, c->d_model, &b->words, err));
-    RRK_TRY(load_table(s, "position_embeddings", c->n_positions, c->d_model, &b->positions, err));
+    RRK_TRY(load_positions(s, c, &b->positions, err));
     RRK_TRY(load_table(s, "token_type_embeddings", c->n_types, c->d_model, &b->types, err));
     RRK_TRY(load_norm(s, "embeddings.LayerNorm", c->d_model, c->norm_eps, &b->norm, err));
     for (size_t i = 0; i < c->n_layers; i++)
@@ -127,6 +143,15 @@ static rrk_status load_all(bert *b, const source *s, rrk_error *err)
     if (c->head == RRK_HEAD_CROSS)
         return enc_cross_head_load(&b->cross, s->device, c, s->weights, s->prefix, err);
     return c->head == RRK_HEAD_VIEWS ? enc_mvp_head_load(&b->mvp, s->device, c, s->weights, err) : RRK_OK;
+}
+
+/* A model with a head has its body's tensors behind a prefix, a body alone has not. */
+static const char *find_prefix(const enc_config *c, const enc_weights *weights)
+{
+    const char *prefix = c->family == ENC_FAMILY_ROBERTA ? "roberta." : "bert.";
+    char words[MAX_NAME];
+    snprintf(words, sizeof words, "%sembeddings.word_embeddings.weight", prefix);
+    return enc_weights_find(weights, words) ? prefix : "";
 }
 
 static rrk_status load(enc_model **out, enc_device *device, const enc_config *config, const enc_weights *weights,
@@ -142,8 +167,7 @@ static rrk_status load(enc_model **out, enc_device *device, const enc_config *co
     b->layers = base_calloc(config->n_layers, sizeof *b->layers);
     if (!b->layers)
         return base_fail_nomem(err, config->n_layers * sizeof *b->layers);
-    bool wrapped = enc_weights_find(weights, "bert.embeddings.word_embeddings.weight") != NULL;
-    source s = {device, weights, wrapped ? "bert." : ""};
+    source s = {device, weights, find_prefix(config, weights)};
     return load_all(b, &s, err);
 }
 

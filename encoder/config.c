@@ -1,5 +1,5 @@
 /*
- * config.json of BERT's family, checked number by number: see config.h. T5's is read in config_t5.c, what
+ * config.json of BERT's and RoBERTa's families, checked number by number: see config.h. T5's is read in config_t5.c, what
  * sentence-transformers adds beside it in sentence_config.c.
  */
 #include "base/alloc.h"
@@ -14,20 +14,37 @@
 
 #define FILE_NAME ENC_CONFIG_FILE
 
-enum { DEFAULT_TYPES = 2, DEFAULT_LABELS = 2, DEFAULT_MVP_LAYERS = 1 };
+enum { DEFAULT_TYPES = 2, DEFAULT_LABELS = 2, DEFAULT_MVP_LAYERS = 1, DEFAULT_ROBERTA_PAD = 1 };
 
 static const double DEFAULT_NORM_EPS = 1e-12;
 
 /* Which head an architecture brings. A masked language model counts when sentence-transformers files say how to pool. */
 static const struct {
     const char *name;
+    enc_family family;
     rrk_encoder_head head;
     bool needs_modules;
 } ARCHITECTURES[] = {
-    {"BertModel", RRK_HEAD_EMBEDDING, false},
-    {"BertForMaskedLM", RRK_HEAD_EMBEDDING, true},
-    {"BertForSequenceClassification", RRK_HEAD_CROSS, false},
-    {"RrkMvpBert", RRK_HEAD_VIEWS, false},
+    {"BertModel", ENC_FAMILY_BERT, RRK_HEAD_EMBEDDING, false},
+    {"BertForMaskedLM", ENC_FAMILY_BERT, RRK_HEAD_EMBEDDING, true},
+    {"BertForSequenceClassification", ENC_FAMILY_BERT, RRK_HEAD_CROSS, false},
+    {"RrkMvpBert", ENC_FAMILY_BERT, RRK_HEAD_VIEWS, false},
+    {"XLMRobertaModel", ENC_FAMILY_ROBERTA, RRK_HEAD_EMBEDDING, false},
+    {"XLMRobertaForMaskedLM", ENC_FAMILY_ROBERTA, RRK_HEAD_EMBEDDING, true},
+    {"XLMRobertaForSequenceClassification", ENC_FAMILY_ROBERTA, RRK_HEAD_CROSS, false},
+    {"RobertaModel", ENC_FAMILY_ROBERTA, RRK_HEAD_EMBEDDING, false},
+    {"RobertaForMaskedLM", ENC_FAMILY_ROBERTA, RRK_HEAD_EMBEDDING, true},
+    {"RobertaForSequenceClassification", ENC_FAMILY_ROBERTA, RRK_HEAD_CROSS, false},
+};
+
+/* What model_type may say beside an architecture. */
+static const struct {
+    const char *name;
+    enc_family family;
+} MODEL_TYPES[] = {
+    {"bert", ENC_FAMILY_BERT},
+    {"xlm-roberta", ENC_FAMILY_ROBERTA},
+    {"roberta", ENC_FAMILY_ROBERTA},
 };
 
 static const struct {
@@ -51,6 +68,7 @@ static rrk_status read_architecture(enc_config *c, const json_t *json, bool has_
         if (ARCHITECTURES[i].needs_modules && !has_modules)
             return base_fail(err, RRK_E_UNSUPPORTED, 0, "%s: '%s' without modules.json neither embeds nor scores",
                              FILE_NAME, name);
+        c->family = ARCHITECTURES[i].family;
         c->head = ARCHITECTURES[i].head;
         memcpy(c->architecture, name, strlen(name) + 1);
         return RRK_OK;
@@ -102,6 +120,22 @@ static rrk_status read_sizes(enc_config *c, const json_t *json, rrk_error *err)
     return RRK_OK;
 }
 
+/* RoBERTa counts its positions from the padding token's id + 1; the rows of the table before that are never read. */
+static rrk_status skip_positions(enc_config *c, const json_t *json, rrk_error *err)
+{
+    uint32_t pad = DEFAULT_ROBERTA_PAD, n_rows = c->n_positions;
+    enc_json_range range = {"pad_token_id", 0, ENC_MAX_POSITIONS, false};
+    RRK_TRY(enc_json_uint(json, FILE_NAME, &range, &pad, err));
+    c->first_position = pad + 1;
+    if (n_rows < c->first_position + ENC_MIN_TOKENS)
+        return base_fail(err, RRK_E_FORMAT, 0,
+                         "%s: 'max_position_embeddings' is %u, but a row's positions begin at %u ('pad_token_id' + 1) "
+                         "and are at least %d",
+                         FILE_NAME, n_rows, c->first_position, ENC_MIN_TOKENS);
+    c->n_positions = n_rows - c->first_position;
+    return RRK_OK;
+}
+
 /* The multi-view head: its decoder and how dot products become scores. */
 static rrk_status read_mvp(enc_config *c, const json_t *json, rrk_error *err)
 {
@@ -124,17 +158,27 @@ static rrk_status read_mvp(enc_config *c, const json_t *json, rrk_error *err)
     return RRK_OK;
 }
 
+static rrk_status check_model_type(const enc_config *c, const json_t *json, rrk_error *err)
+{
+    const char *type = NULL;
+    RRK_TRY(enc_json_string(json, FILE_NAME, "model_type", &type, err));
+    for (size_t i = 0; type && i < RRK_COUNT(MODEL_TYPES); i++) {
+        if (strcmp(type, MODEL_TYPES[i].name) == 0 && c->family == MODEL_TYPES[i].family)
+            return RRK_OK;
+    }
+    return type ? base_fail(err, RRK_E_UNSUPPORTED, 0, "%s: model_type '%s' with the architecture '%s'", FILE_NAME,
+                            type, c->architecture)
+                : RRK_OK;
+}
+
 /* Options of the family that change what a layer computes, and that rrk does not compute. */
 static rrk_status refuse_variants(const json_t *json, rrk_error *err)
 {
-    const char *positions = "absolute", *type = "bert";
+    const char *positions = "absolute";
     RRK_TRY(enc_json_string(json, FILE_NAME, "position_embedding_type", &positions, err));
     if (strcmp(positions, "absolute") != 0)
         return base_fail(err, RRK_E_UNSUPPORTED, 0, "%s: position_embedding_type '%s' (only 'absolute' is known)",
                          FILE_NAME, positions);
-    RRK_TRY(enc_json_string(json, FILE_NAME, "model_type", &type, err));
-    if (strcmp(type, "bert") != 0)
-        return base_fail(err, RRK_E_UNSUPPORTED, 0, "%s: model_type '%s' (only 'bert' is known)", FILE_NAME, type);
     static const char *const FLAGS[] = {"is_decoder", "add_cross_attention"};
     for (size_t i = 0; i < RRK_COUNT(FLAGS); i++) {
         bool on = false;
@@ -169,8 +213,11 @@ static rrk_status check_labels(const json_t *json, rrk_error *err)
 static rrk_status read_bert(enc_config *c, const json_t *json, bool has_modules, rrk_error *err)
 {
     RRK_TRY(read_architecture(c, json, has_modules, err));
+    RRK_TRY(check_model_type(c, json, err));
     RRK_TRY(refuse_variants(json, err));
     RRK_TRY(read_sizes(c, json, err));
+    if (c->family == ENC_FAMILY_ROBERTA)
+        RRK_TRY(skip_positions(c, json, err));
     const char *activation = ACTIVATIONS[0].name;
     RRK_TRY(enc_json_string(json, FILE_NAME, "hidden_act", &activation, err));
     RRK_TRY(enc_config_activation(c, activation, "hidden_act", err));

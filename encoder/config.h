@@ -19,15 +19,16 @@
 #define ENC_MIN_TOKENS 3 /* a row: [CLS], one token, [SEP] */
 #define ENC_MAX_PROMPT_BYTES 4096
 #define ENC_MAX_D_HEAD 1024
-#define ENC_MAX_BUCKETS 1024         /* of T5's position bias */
+#define ENC_MAX_BUCKETS 1024 /* of T5's position bias */
 #define ENC_MAX_BIAS_DISTANCE 65536
-#define ENC_MAX_VIEWS 99             /* BERT's [unused1] to [unused99]; T5 has a hundred sentinels */
-#define ENC_MAX_T5_TOKENS 16384      /* a row's; T5 itself has no limit */
+#define ENC_MAX_VIEWS 99        /* BERT's [unused1] to [unused99]; T5 has a hundred sentinels */
+#define ENC_MAX_T5_TOKENS 16384 /* a row's; T5 itself has no limit */
 
 typedef enum enc_activation { ENC_GELU_ERF, ENC_GELU_TANH, ENC_RELU } enc_activation;
 typedef enum enc_pooling { ENC_POOL_MEAN, ENC_POOL_CLS } enc_pooling;
 
-typedef enum enc_family { ENC_FAMILY_BERT, ENC_FAMILY_T5 } enc_family;
+/* RoBERTa and XLM-RoBERTa are BERT with other positions, another classifier and one token type. */
+typedef enum enc_family { ENC_FAMILY_BERT, ENC_FAMILY_ROBERTA, ENC_FAMILY_T5 } enc_family;
 
 typedef struct enc_t5_config {
     uint32_t d_head; /* n_heads * d_head need not be d_model */
@@ -55,7 +56,8 @@ typedef struct enc_config {
     uint32_t n_heads; /* divides d_model in BERT */
     uint32_t d_ff;
     uint32_t n_vocab;
-    uint32_t n_positions;
+    uint32_t n_positions;    /* that a row can use */
+    uint32_t first_position; /* the row of the table that a row's first token takes: behind RoBERTa's padding token */
     uint32_t n_types;
     uint32_t max_tokens; /* a row's cap: sentence_bert_config's max_seq_length, at most n_positions and, where
                             tokenizer_config.json gives one, model_max_length */

@@ -58,17 +58,23 @@ static rrk_status make_name(rrk_encoder *encoder, rrk_error *err)
     return RRK_OK;
 }
 
-/* T5 has no token that begins a row, all others have one. */
+/* T5 has no token that begins a row, all others have one. RoBERTa's positions depend on its padding token's id. */
 static rrk_status check_tokenizer(const rrk_encoder *encoder, rrk_error *err)
 {
     const enc_specials *special = enc_special_ids(encoder);
-    bool is_t5 = encoder->config.family == ENC_FAMILY_T5;
+    const enc_config *c = &encoder->config;
+    bool is_t5 = c->family == ENC_FAMILY_T5;
     if (enc_tokenizer_n_vocab(encoder->tokenizer) > encoder->config.n_vocab)
         return base_fail(err, RRK_E_FORMAT, 0, "the tokenizer has %zu tokens, the model only %u: '%s'",
                          enc_tokenizer_n_vocab(encoder->tokenizer), encoder->config.n_vocab, encoder->dir);
     if (is_t5 != (special->cls < 0) || special->sep < 0)
         return base_fail(err, RRK_E_FORMAT, 0, "the tokenizer is not one of %s models: '%s'", is_t5 ? "T5" : "BERT",
                          encoder->dir);
+    if (c->family == ENC_FAMILY_ROBERTA && special->pad >= 0 && (uint32_t)special->pad + 1 != c->first_position)
+        return base_fail(err, RRK_E_FORMAT, 0,
+                         "the tokenizer is of another model: its padding token is %d, the model's 'pad_token_id' %u: "
+                         "'%s'",
+                         special->pad, c->first_position - 1, encoder->dir);
     return RRK_OK;
 }
 
@@ -238,6 +244,11 @@ bool enc_has_answer(const rrk_encoder *encoder, enc_answer answer)
 const enc_specials *enc_special_ids(const rrk_encoder *encoder)
 {
     return enc_tokenizer_specials(encoder->tokenizer);
+}
+
+bool enc_pair_has_types(const rrk_encoder *encoder)
+{
+    return encoder->config.family == ENC_FAMILY_BERT && enc_special_ids(encoder)->n_pair_seps == 1;
 }
 
 rrk_text enc_prompt(const rrk_encoder *encoder, rrk_embed_kind kind)

@@ -50,6 +50,9 @@ typedef struct enc_specials {
 
 const enc_specials *enc_special_ids(const rrk_encoder *encoder);
 
+/* Whether the second text of a pair is of token type 1; RoBERTa's are all of type 0. */
+bool enc_pair_has_types(const rrk_encoder *encoder);
+
 /* The id of a special piece by its name ("<extra_id_0>", "[unused1]"), -1 when the model has no such special piece. */
 int32_t enc_special_id(const rrk_encoder *encoder, const char *name);
 

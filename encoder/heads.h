@@ -8,7 +8,10 @@
 rrk_status enc_embedding_head(enc_session *session, const enc_ops *ops, const enc_config *config, float *out,
                               rrk_error *err);
 
-/* BertForSequenceClassification with one label: the first token through a tanh layer, then one number. */
+/*
+ * A sequence classifier of one label: the first token through a tanh layer, then one number. BERT calls the tanh layer
+ * its pooler, RoBERTa the classifier's first layer.
+ */
 typedef struct enc_cross_head {
     enc_linear *pooler;
     enc_linear *classifier;

@@ -72,9 +72,15 @@ rrk_status enc_tokenize(const rrk_encoder *encoder, rrk_text text, size_t max_id
 
 const enc_specials *enc_special_ids(const rrk_encoder *encoder)
 {
-    static const enc_specials BERT = {.cls = FAKE_CLS, .sep = FAKE_SEP, .pad = 0, .unk = 3},
-                              T5 = {.cls = -1, .sep = FAKE_SEP, .pad = 0, .unk = 3};
-    return encoder->is_t5 ? &T5 : &BERT;
+    static const enc_specials BERT = {.cls = FAKE_CLS, .sep = FAKE_SEP, .pad = 0, .unk = 3, .n_pair_seps = 1},
+                              XLMR = {.cls = FAKE_CLS, .sep = FAKE_SEP, .pad = 0, .unk = 3, .n_pair_seps = 2},
+                              T5 = {.cls = -1, .sep = FAKE_SEP, .pad = 0, .unk = 3, .n_pair_seps = 1};
+    return encoder->is_t5 ? &T5 : encoder->is_xlmr ? &XLMR : &BERT;
+}
+
+bool enc_pair_has_types(const rrk_encoder *encoder)
+{
+    return !encoder->is_t5 && !encoder->is_xlmr;
 }
 
 int32_t enc_special_id(const rrk_encoder *encoder, const char *name)

@@ -30,7 +30,8 @@ struct rrk_encoder {
     size_t fail_call;
     int32_t nan_id;
     /* What it is. */
-    bool is_t5; /* no token begins a row */
+    bool is_t5;   /* no token begins a row */
+    bool is_xlmr; /* pairs have two separators and one token type */
     bool lacks_answers;
 };
 

@@ -19,10 +19,10 @@
 #define ENC_MIN_TOKENS 3 /* a row: [CLS], one token, [SEP] */
 #define ENC_MAX_PROMPT_BYTES 4096
 #define ENC_MAX_D_HEAD 1024
-#define ENC_MAX_BUCKETS 1024         /* of T5's position bias */
+#define ENC_MAX_BUCKETS 1024 /* of T5's position bias */
 #define ENC_MAX_BIAS_DISTANCE 65536
-#define ENC_MAX_VIEWS 99             /* BERT's [unused1] to [unused99]; T5 has a hundred sentinels */
-#define ENC_MAX_T5_TOKENS 16384      /* a row's; T5 itself has no limit */
+#define ENC_MAX_VIEWS 99        /* BERT's [unused1] to [unused99]; T5 has a hundred sentinels */
+#define ENC_MAX_T5_TOKENS 16384 /* a row's; T5 itself has no limit */
 
 typedef enum enc_activation { ENC_GELU_ERF, ENC_GELU_TANH, ENC_RELU } enc_activation;
 typedef enum enc_pooling { ENC_POOL_MEAN, ENC_POOL_CLS } enc_pooling;

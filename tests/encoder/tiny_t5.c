@@ -12,6 +12,9 @@ const t5_shape T5_SHAPES[T5_N_SHAPES] = {
     {"mvp10", RRK_HEAD_VIEWS, false, 2, 2, 64, 4, 16, 128, false, true},
     {"mvp11", RRK_HEAD_VIEWS, false, 3, 2, 48, 3, 24, 100, true, false},
     {"mvpbert", RRK_HEAD_VIEWS, true, 3, 2, 64, 4, 16, 128, false, false},
+    /* T5_N_TINY: a layer of t5-base, and of flan-t5-large */
+    {"base", RRK_HEAD_VIEWS, false, 1, 1, 768, 12, 64, 3072, false, true},
+    {"large", RRK_HEAD_VIEWS, false, 1, 1, 1024, 16, 64, 2816, true, false},
 };
 
 static const uint32_t LENGTHS[T5_N_ROWS] = {5, 7, 16, 17, 31, 33, 64, 65, 100, 127, 128, 9, 200, 250};

@@ -6,7 +6,7 @@
 
 tiny_writer tiny_writer_new(uint64_t seed, const char *break_tensor)
 {
-    return (tiny_writer){.header.max = 1 << 20, .data.max = 1 << 26, .seed = seed, .break_tensor = break_tensor};
+    return (tiny_writer){.header.max = 1 << 20, .data.max = 1 << 28, .seed = seed, .break_tensor = break_tensor};
 }
 
 static float value_of(tiny_fill kind, uint64_t seed, uint64_t i, uint32_t n_in)
@@ -47,7 +47,7 @@ void tiny_add(tiny_writer *w, const char *name, tiny_fill kind, uint32_t n_out, 
 void tiny_writer_put(tiny_writer *w, folder *f)
 {
     base_buf_append_char(&w->header, '}', NULL);
-    base_buf file = {.max = 1 << 27};
+    base_buf file = {.max = 1 << 29};
     uint64_t n_header = w->header.len;
     base_buf_append(&file, &n_header, sizeof n_header, NULL);
     base_buf_append(&file, w->header.data, w->header.len, NULL);

@@ -200,13 +200,21 @@ Test(t5, every_instruction_set_gives_what_transformers_gives)
 /* The plain twin would take minutes. */
 Test(t5, layers_of_real_widths_give_what_transformers_gives)
 {
-    for (size_t s = T5_N_TINY; s < T5_N_SHAPES; s++) {
+    for (size_t s = T5_N_TINY; s < T5_N_WIDE; s++) {
         folder f = folder_new();
         t5_write(&f, &T5_SHAPES[s], NULL);
         for (size_t t = 0; cpu_kernels_at(t) != &cpu_kernels_plain; t++)
             check_shape(cpu_kernels_at(t), &T5_SHAPES[s], f.dir);
         folder_remove(&f);
     }
+}
+
+Test(t5, a_layer_of_t5_3b_gives_what_transformers_gives)
+{
+    folder f = folder_new();
+    t5_write(&f, t5_shape_of("3b"), NULL);
+    check_shape(cpu_kernels_best(), t5_shape_of("3b"), f.dir);
+    folder_remove(&f);
 }
 
 static const t5_twist TWISTS[] = {

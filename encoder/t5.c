@@ -62,8 +62,8 @@ static rrk_status run_layer(const enc_t5 *t5, size_t i, enc_session *session, rr
     if (c->head == RRK_HEAD_VIEWS && i + 1 == c->n_layers)
         RRK_TRY(ops->narrow(session, 0, c->n_views, READ, RRK_COUNT(READ), err));
     RRK_TRY(ops->project_add(session, l->output, ENC_SLOT_CONTEXT, ENC_SLOT_X, err));
-    return ops->norm_feed_forward(session, l->feed_forward.norm, l->feed_forward.in, c->activation,
-                                  l->feed_forward.out, ENC_SLOT_X, err);
+    return ops->norm_feed_forward(session, l->feed_forward.norm, l->feed_forward.in, c->activation, l->feed_forward.out,
+                                  ENC_SLOT_X, err);
 }
 
 /* The first step's logits of the answers, [n_seqs, ENC_N_ANSWERS]. A tied head comes with a factor. */

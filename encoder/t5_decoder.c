@@ -16,8 +16,8 @@ static rrk_status run_layer(const enc_t5 *t5, const t5_decoder_layer *l, enc_ses
     RRK_TRY(ops->project(session, l->cross_query, ENC_SLOT_NORMED, ENC_SLOT_CONTEXT, err));
     RRK_TRY(ops->cross_attention(session, l->cross, c->n_heads, 1, keys, ENC_SLOT_CONTEXT, ENC_SLOT_CONTEXT, err));
     RRK_TRY(ops->project_add(session, l->cross_output, ENC_SLOT_CONTEXT, ENC_SLOT_X, err));
-    return ops->norm_feed_forward(session, l->feed_forward.norm, l->feed_forward.in, c->activation,
-                                  l->feed_forward.out, ENC_SLOT_X, err);
+    return ops->norm_feed_forward(session, l->feed_forward.norm, l->feed_forward.in, c->activation, l->feed_forward.out,
+                                  ENC_SLOT_X, err);
 }
 
 rrk_status enc_t5_step(const enc_t5 *t5, enc_session *session, enc_step *step, size_t n_queries, const enc_keys *keys,

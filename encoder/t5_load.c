@@ -140,8 +140,8 @@ static rrk_status load_bias(const source *s, enc_bias **out, rrk_error *err)
     const enc_config *c = s->config;
     size_t reach = c->t5.max_distance, n = (2 * reach + 1) * c->n_heads;
     const enc_weight *weight;
-    RRK_TRY(require_in_block(s, 0, 0, "SelfAttention.relative_attention_bias", c->t5.n_buckets, c->n_heads, &weight,
-                             err));
+    RRK_TRY(
+        require_in_block(s, 0, 0, "SelfAttention.relative_attention_bias", c->t5.n_buckets, c->n_heads, &weight, err));
     float *table RRK_AUTO(base_free_ptr) = base_alloc(weight->n_values, sizeof *table);
     float *by_distance RRK_AUTO(base_free_ptr) = base_alloc(n, sizeof *by_distance);
     if (!table || !by_distance)

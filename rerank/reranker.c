@@ -121,7 +121,7 @@ typedef struct ranking {
     rank_call call;
     rrk_rank_request *requests;
     size_t n_requests;
-    bool is_many; /* rrk_reranker_rank_many(): on_error and done hold */
+    bool is_many;        /* rrk_reranker_rank_many(): on_error and done hold */
     double *view_scores; /* of the only request; NULL: not asked for */
 } ranking;
 

@@ -85,8 +85,8 @@ rrk_status rank_ids_add_text(enc_ids *part, const rrk_encoder *encoder, const ch
     return rank_ids_add(part, ids.ids, ids.len, err);
 }
 
-rrk_status rank_rows_add_framed(rank_rows *rows, uint32_t passage, const rank_frame *frame, const int32_t *ids, size_t n,
-                                rrk_error *err)
+rrk_status rank_rows_add_framed(rank_rows *rows, uint32_t passage, const rank_frame *frame, const int32_t *ids,
+                                size_t n, rrk_error *err)
 {
     RRK_TRY(rank_rows_begin(rows, passage, err));
     RRK_TRY(rank_rows_add(rows, frame->before.ids, frame->before.len, err));

@@ -41,8 +41,8 @@ rrk_status rank_rows_add(rank_rows *rows, const int32_t *ids, size_t n, rrk_erro
 /* The tokens of the row from here on are of type 1. */
 void rank_rows_second_segment(rank_rows *rows);
 /* A whole row: the frame with ids in it. */
-rrk_status rank_rows_add_framed(rank_rows *rows, uint32_t passage, const rank_frame *frame, const int32_t *ids, size_t n,
-                                rrk_error *err);
+rrk_status rank_rows_add_framed(rank_rows *rows, uint32_t passage, const rank_frame *frame, const int32_t *ids,
+                                size_t n, rrk_error *err);
 /* Points every row at its ids; call once, when all rows are there. */
 void rank_rows_seal(rank_rows *rows);
 

@@ -22,7 +22,7 @@ typedef struct rank_task {
     size_t n_passages;
     const rrk_rank_options *options; /* checked, all fields in range */
     size_t number;                   /* the caller's request, for its hits and for messages */
-    double *view_scores; /* "mvp": [n_passages, enc_n_views()] for finish() to fill; NULL: nobody asks */
+    double *view_scores;             /* "mvp": [n_passages, enc_n_views()] for finish() to fill; NULL: nobody asks */
 } rank_task;
 
 /* What next() hands out, valid until accept(): one of the three kinds. None: nothing more to do. */

@@ -13,14 +13,17 @@ import transformers
 from golden_bert import U, rng, uniform
 from transformers import BertConfig, BertModel, T5Config, T5EncoderModel, T5ForConditionalGeneration
 
-# name, head, layers, decoder layers, d_model, heads, d_kv, d_ff, feed_forward_proj, tied, d of mvp_bert unused
+# name, head, layers, decoder layers, d_model, heads, d_kv, d_ff, feed_forward_proj, tied
 SHAPES = [("v10", "embedding", 3, 0, 64, 4, 16, 128, "relu", True),
           ("v11", "embedding", 2, 0, 48, 3, 24, 100, "gated-gelu", False),  # 72 columns of heads
           ("mono10", "seq2seq", 2, 2, 64, 4, 16, 128, "relu", True),
           ("mono11", "seq2seq", 2, 3, 48, 3, 24, 100, "gated-gelu", False),
           ("mvp10", "views", 2, 2, 64, 4, 16, 128, "relu", True),
           ("mvp11", "views", 3, 2, 48, 3, 24, 100, "gated-gelu", False),
-          ("mvpbert", "views", 3, 2, 64, 4, 16, 128, "gelu", False)]
+          ("mvpbert", "views", 3, 2, 64, 4, 16, 128, "gelu", False),
+          ("base", "views", 1, 1, 768, 12, 64, 3072, "relu", True),  # one layer of t5-base
+          ("large", "views", 1, 1, 1024, 16, 64, 2816, "gated-gelu", False),  # of flan-t5-large
+          ("3b", "views", 1, 1, 1024, 32, 128, 16384, "relu", True)]  # and of t5-3b
 VOCAB, POSITIONS, N_VIEWS = 1000, 260, 4
 LENGTHS = [5, 7, 16, 17, 31, 33, 64, 65, 100, 127, 128, 9, 200, 250]
 ANSWERS = [117, 613, 208]

@@ -17,9 +17,9 @@ typedef struct head {
     float *scores; /* [QUERY_ROWS, n_keys] */
     size_t n_tokens;
     size_t d_head;
-    size_t width;  /* d_head rounded up to LANES */
-    size_t n_keys; /* n_tokens rounded up to LANES */
-    float scale;   /* of scores, as powers of 2 */
+    size_t width;      /* d_head rounded up to LANES */
+    size_t n_keys;     /* n_tokens rounded up to LANES */
+    float scale;       /* of scores, as powers of 2 */
     const float *bias; /* of distance 0; NULL: none */
 } head;
 

@@ -121,9 +121,8 @@ static void dots(float *out, size_t out_stride, cpu_rows a, cpu_rows b, size_t d
 }
 
 /* Two vectors of n_out sums over rows.n rows, beginning at 0. */
-static inline __attribute__((always_inline)) void combine_tile(float *out, size_t out_stride, cpu_rows weights,
-                                                               cpu_rows rows, size_t n_cols, bool first,
-                                                               const int n_out)
+static inline __attribute__((always_inline)) void
+combine_tile(float *out, size_t out_stride, cpu_rows weights, cpu_rows rows, size_t n_cols, bool first, const int n_out)
 {
     vf acc[COMBINE_OUT][2];
     UNROLL
@@ -185,7 +184,9 @@ static void softmax_row(float *x, float scale, size_t n)
 {
     vf top = all(-INFINITY), sums = all(0);
     for (size_t t = 0; t < n; t += LANES) {
-        vf v = n - t >= LANES ? load(x + t) : pick(lane_numbers() < (int32_t)(n - t) - (vi){0}, load_some(x + t, n - t), all(-INFINITY));
+        vf v = n - t >= LANES
+                   ? load(x + t)
+                   : pick(lane_numbers() < (int32_t)(n - t) - (vi){0}, load_some(x + t, n - t), all(-INFINITY));
         top = larger(top, v);
     }
     vf factor = all(scale * LOG2_E), offset = all(max_of(top) * scale * LOG2_E);

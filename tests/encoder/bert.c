@@ -106,7 +106,8 @@ static void run_with(const cpu_kernels *table, const char *dir, const enc_row *r
     enc_shape slots = enc_bert_model.shape(&config);
     cr_assert_eq(device->ops->session(device, &slots, &session, &err), RRK_OK, "%s", err.message);
     enc_batch batch = {row->ids, positions, types, start, 1, row->n_ids};
-    cr_assert_eq(enc_bert_model.run(bert, session, &batch, &(enc_stop){never, NULL}, out, &err), RRK_OK, "%s", err.message);
+    cr_assert_eq(enc_bert_model.run(bert, session, &batch, &(enc_stop){never, NULL}, out, &err), RRK_OK, "%s",
+                 err.message);
     device->ops->session_free(session);
     enc_bert_model.free(bert);
     device->ops->close(device);

@@ -1,14 +1,14 @@
 /* config.json of T5's family and of MVP on BERT: defaults, every limit, and every refusal by name. */
-#include "encoder/config.h"
 #include "base/macros.h"
+#include "encoder/config.h"
 #include "tests/encoder/folder.h"
 
 #define T5(architecture, more)                                                                                         \
-    "{\"architectures\":[\"" architecture "\"],\"model_type\":\"t5\",\"num_layers\":2,\"d_model\":8,\"num_heads\":2,"     \
+    "{\"architectures\":[\"" architecture "\"],\"model_type\":\"t5\",\"num_layers\":2,\"d_model\":8,\"num_heads\":2,"  \
     "\"d_ff\":16,\"vocab_size\":32128" more "}"
 #define PLAIN(more) T5("T5ForConditionalGeneration", more)
 #define MVP_BERT(more)                                                                                                 \
-    "{\"architectures\":[\"RrkMvpBert\"],\"num_hidden_layers\":2,\"hidden_size\":16,\"num_attention_heads\":2,"          \
+    "{\"architectures\":[\"RrkMvpBert\"],\"num_hidden_layers\":2,\"hidden_size\":16,\"num_attention_heads\":2,"        \
     "\"intermediate_size\":16,\"vocab_size\":100,\"max_position_embeddings\":64" more "}"
 
 static rrk_status read_config(const char *json, enc_config *out, rrk_error *err)

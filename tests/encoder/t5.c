@@ -2,14 +2,14 @@
  * T5 and MVP: tiny random models against transformers' golden outputs, by every instruction set's loops, without the
  * encoder around them; and what a checkpoint may call its tensors.
  */
+#include "encoder/t5.h"
 #include "encoder/cpu/kernels.h"
 #include "encoder/model.h"
-#include "encoder/t5.h"
 #include "tiny_t5.h"
 
 #include <math.h>
 
-enum { MAX_VALUES = 8, MAX_OUT = 64 * T5_N_VIEWS };
+enum { MAX_VALUES = 8, MAX_OUT = 1024 * T5_N_VIEWS };
 
 /* A model on a device of its own. */
 typedef struct rig {
@@ -58,8 +58,7 @@ static void rig_close(rig *r)
 
 static size_t out_dim(const rig *r)
 {
-    return r->config.head == RRK_HEAD_SEQ2SEQ ? ENC_N_ANSWERS
-                                              : r->config.d_model * RRK_MAX(r->config.n_views, 1u);
+    return r->config.head == RRK_HEAD_SEQ2SEQ ? ENC_N_ANSWERS : r->config.d_model * RRK_MAX(r->config.n_views, 1u);
 }
 
 /* n rows as one batch; out is [n, out_dim()]. */
@@ -189,13 +188,33 @@ static void check_shape(const cpu_kernels *table, const t5_shape *shape, const c
 
 Test(t5, every_instruction_set_gives_what_transformers_gives)
 {
-    for (size_t s = 0; s < T5_N_SHAPES; s++) {
+    for (size_t s = 0; s < T5_N_TINY; s++) {
         folder f = folder_new();
         t5_write(&f, &T5_SHAPES[s], NULL);
         for (size_t t = 0; cpu_kernels_at(t); t++)
             check_shape(cpu_kernels_at(t), &T5_SHAPES[s], f.dir);
         folder_remove(&f);
     }
+}
+
+/* The plain twin would take minutes. */
+Test(t5, layers_of_real_widths_give_what_transformers_gives)
+{
+    for (size_t s = T5_N_TINY; s < T5_N_WIDE; s++) {
+        folder f = folder_new();
+        t5_write(&f, &T5_SHAPES[s], NULL);
+        for (size_t t = 0; cpu_kernels_at(t) != &cpu_kernels_plain; t++)
+            check_shape(cpu_kernels_at(t), &T5_SHAPES[s], f.dir);
+        folder_remove(&f);
+    }
+}
+
+Test(t5, a_layer_of_t5_3b_gives_what_transformers_gives)
+{
+    folder f = folder_new();
+    t5_write(&f, t5_shape_of("3b"), NULL);
+    check_shape(cpu_kernels_best(), t5_shape_of("3b"), f.dir);
+    folder_remove(&f);
 }
 
 static const t5_twist TWISTS[] = {
@@ -260,8 +279,8 @@ static const struct {
     int64_t distance;
     float bucket;
 } BUCKETS[] = {
-    {0, 0},    {-1, 1},   {-7, 7},   {-8, 8},   {-11, 8},  {-12, 9},  {-15, 9},  {-16, 10},
-    {-22, 10}, {-23, 11}, {-31, 11}, {-32, 12}, {-45, 12}, {-46, 13}, {-63, 13}, {-64, 14},
+    {0, 0},    {-1, 1},   {-7, 7},    {-8, 8},   {-11, 8},  {-12, 9},  {-15, 9},  {-16, 10},
+    {-22, 10}, {-23, 11}, {-31, 11},  {-32, 12}, {-45, 12}, {-46, 13}, {-63, 13}, {-64, 14},
     {-90, 14}, {-91, 15}, {-128, 15}, {1, 17},   {7, 23},   {8, 24},   {64, 30},  {128, 31},
 };
 

@@ -77,9 +77,9 @@ static void write_config(folder *f, const tiny_shape *s)
 
 void tiny_write(folder *f, const tiny_shape *shape, const char *break_tensor)
 {
-    tiny_writer w = tiny_writer_new(1000, break_tensor);
+    tiny_writer w = tiny_writer_new(f, 1000, break_tensor);
     add_model(&w, shape);
-    tiny_writer_put(&w, f);
+    tiny_writer_end(&w);
     write_config(f, shape);
     tiny_write_vocab(f);
 }

@@ -13,11 +13,26 @@ static const struct {
     const char *name;
     int type;
 } FIRST[SPIECE_FIRST_WORD] = {
-    {"<pad>", TYPE_CONTROL}, {"</s>", TYPE_CONTROL},   {"<unk>", TYPE_UNKNOWN}, {WORD, TYPE_NORMAL},
-    {WORD "true", TYPE_NORMAL}, {WORD "false", TYPE_NORMAL}, {WORD "|", TYPE_NORMAL},  {WORD "Query", TYPE_NORMAL},
-    {":", TYPE_NORMAL},      {WORD "Context", TYPE_NORMAL}, {WORD "Document", TYPE_NORMAL},
-    {WORD "Relevant", TYPE_NORMAL}, {"<", TYPE_NORMAL}, {">", TYPE_NORMAL}, {"/", TYPE_NORMAL}, {"s", TYPE_NORMAL},
-    {"extra", TYPE_NORMAL}, {"_", TYPE_NORMAL}, {"id", TYPE_NORMAL}, {"0", TYPE_NORMAL},
+    {"<pad>", TYPE_CONTROL},
+    {"</s>", TYPE_CONTROL},
+    {"<unk>", TYPE_UNKNOWN},
+    {WORD, TYPE_NORMAL},
+    {WORD "true", TYPE_NORMAL},
+    {WORD "false", TYPE_NORMAL},
+    {WORD "|", TYPE_NORMAL},
+    {WORD "Query", TYPE_NORMAL},
+    {":", TYPE_NORMAL},
+    {WORD "Context", TYPE_NORMAL},
+    {WORD "Document", TYPE_NORMAL},
+    {WORD "Relevant", TYPE_NORMAL},
+    {"<", TYPE_NORMAL},
+    {">", TYPE_NORMAL},
+    {"/", TYPE_NORMAL},
+    {"s", TYPE_NORMAL},
+    {"extra", TYPE_NORMAL},
+    {"_", TYPE_NORMAL},
+    {"id", TYPE_NORMAL},
+    {"0", TYPE_NORMAL},
 };
 
 static void put_key(base_buf *b, int field, int wire)

@@ -12,6 +12,11 @@ const t5_shape T5_SHAPES[T5_N_SHAPES] = {
     {"mvp10", RRK_HEAD_VIEWS, false, 2, 2, 64, 4, 16, 128, false, true},
     {"mvp11", RRK_HEAD_VIEWS, false, 3, 2, 48, 3, 24, 100, true, false},
     {"mvpbert", RRK_HEAD_VIEWS, true, 3, 2, 64, 4, 16, 128, false, false},
+    /* T5_N_TINY: a layer of t5-base, and of flan-t5-large */
+    {"base", RRK_HEAD_VIEWS, false, 1, 1, 768, 12, 64, 3072, false, true},
+    {"large", RRK_HEAD_VIEWS, false, 1, 1, 1024, 16, 64, 2816, true, false},
+    /* T5_N_WIDE: of t5-3b, half a gigabyte */
+    {"3b", RRK_HEAD_VIEWS, false, 1, 1, 1024, 32, 128, 16384, false, true},
 };
 
 static const uint32_t LENGTHS[T5_N_ROWS] = {5, 7, 16, 17, 31, 33, 64, 65, 100, 127, 128, 9, 200, 250};
@@ -193,7 +198,7 @@ void t5_write(folder *f, const t5_shape *shape, const t5_twist *twist)
     static const t5_twist NONE;
     twist = twist ? twist : &NONE;
     const char *more = twist->config ? twist->config : "";
-    tiny_writer w = tiny_writer_new(FIRST_SEED, twist->break_tensor);
+    tiny_writer w = tiny_writer_new(f, FIRST_SEED, twist->break_tensor);
     if (shape->is_bert) {
         add_mvp_bert(&w, shape);
         write_mvp_bert_config(f, shape, more);
@@ -201,7 +206,7 @@ void t5_write(folder *f, const t5_shape *shape, const t5_twist *twist)
         add_t5(&w, shape, twist);
         write_t5_config(f, shape, more);
     }
-    tiny_writer_put(&w, f);
+    tiny_writer_end(&w);
 }
 
 void t5_rows(const t5_shape *shape, int32_t ids[T5_N_ROWS][T5_MAX_ROW], enc_row rows[T5_N_ROWS])

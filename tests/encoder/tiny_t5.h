@@ -18,7 +18,15 @@ typedef struct t5_shape {
     bool is_tied;
 } t5_shape;
 
-enum { T5_N_SHAPES = 7, T5_N_ROWS = 14, T5_MAX_ROW = 250, T5_N_VIEWS = 4, T5_POSITIONS = 260 };
+enum {
+    T5_N_SHAPES = 10,
+    T5_N_WIDE = 9,
+    T5_N_TINY = 7,
+    T5_N_ROWS = 14,
+    T5_MAX_ROW = 250,
+    T5_N_VIEWS = 4,
+    T5_POSITIONS = 260
+};
 extern const t5_shape T5_SHAPES[T5_N_SHAPES];
 const t5_shape *t5_shape_of(const char *name);
 

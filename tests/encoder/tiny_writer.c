@@ -4,9 +4,16 @@
 
 #include <math.h>
 
-tiny_writer tiny_writer_new(uint64_t seed, const char *break_tensor)
+/* The header's place is left free until all tensors are known; what it does not need of it is blanks. */
+enum { HEADER_BYTES = 1 << 16, LENGTH_BYTES = 8 };
+
+tiny_writer tiny_writer_new(folder *f, uint64_t seed, const char *break_tensor)
 {
-    return (tiny_writer){.header.max = 1 << 20, .data.max = 1 << 26, .seed = seed, .break_tensor = break_tensor};
+    tiny_writer w = {.header.max = HEADER_BYTES, .seed = seed, .break_tensor = break_tensor};
+    w.file = fopen(folder_path(f, "model.safetensors"), "w");
+    cr_assert_not_null(w.file, "%s", f->path);
+    cr_assert_eq(fseek(w.file, LENGTH_BYTES + HEADER_BYTES, SEEK_SET), 0);
+    return w;
 }
 
 static float value_of(tiny_fill kind, uint64_t seed, uint64_t i, uint32_t n_in)
@@ -33,29 +40,29 @@ void tiny_add(tiny_writer *w, const char *name, tiny_fill kind, uint32_t n_out, 
 {
     uint64_t tensor = w->n_tensors++, row = n_in ? n_in : 1;
     uint32_t n_rows = n_out - (w->break_tensor && strcmp(name, w->break_tensor) == 0);
-    size_t start = w->data.len;
+    size_t start = w->n_bytes;
     for (uint64_t i = 0; i < n_rows * row; i++) {
         float v = value_of(kind, w->seed + tensor, i, n_in);
-        cr_assert_eq(base_buf_append(&w->data, &v, sizeof v, NULL), RRK_OK);
+        fwrite(&v, sizeof v, 1, w->file);
     }
+    w->n_bytes += n_rows * row * sizeof(float);
     base_buf_printf(&w->header, NULL, "%s\"%s\":{\"dtype\":\"F32\",\"shape\":[%u", tensor ? "," : "{", name, n_rows);
     if (n_in)
         base_buf_printf(&w->header, NULL, ",%u", n_in);
-    base_buf_printf(&w->header, NULL, "],\"data_offsets\":[%zu,%zu]}", start, w->data.len);
+    base_buf_printf(&w->header, NULL, "],\"data_offsets\":[%zu,%zu]}", start, w->n_bytes);
 }
 
-void tiny_writer_put(tiny_writer *w, folder *f)
+void tiny_writer_end(tiny_writer *w)
 {
+    static const uint64_t N = HEADER_BYTES;
     base_buf_append_char(&w->header, '}', NULL);
-    base_buf file = {.max = 1 << 27};
-    uint64_t n_header = w->header.len;
-    base_buf_append(&file, &n_header, sizeof n_header, NULL);
-    base_buf_append(&file, w->header.data, w->header.len, NULL);
-    base_buf_append(&file, w->data.data, w->data.len, NULL);
-    folder_put(f, "model.safetensors", file.data, file.len);
-    base_buf_free(&file);
+    while (w->header.len < HEADER_BYTES)
+        cr_assert_eq(base_buf_append_char(&w->header, ' ', NULL), RRK_OK);
+    cr_assert_eq(fseek(w->file, 0, SEEK_SET), 0);
+    fwrite(&N, sizeof N, 1, w->file);
+    fwrite(w->header.data, w->header.len, 1, w->file);
+    cr_assert(!ferror(w->file) && fclose(w->file) == 0, "the disk is full?");
     base_buf_free(&w->header);
-    base_buf_free(&w->data);
 }
 
 void tiny_write_vocab(folder *f)

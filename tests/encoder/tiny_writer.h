@@ -11,8 +11,9 @@
 enum { TINY_VOCAB = 1000 };
 
 typedef struct tiny_writer {
+    FILE *file;
     base_buf header;
-    base_buf data;
+    size_t n_bytes; /* of data so far */
     uint64_t seed;
     uint64_t n_tensors;
     const char *break_tensor; /* written with one row too few; NULL: none */
@@ -20,13 +21,14 @@ typedef struct tiny_writer {
 
 typedef enum tiny_fill { TINY_MATRIX, TINY_QUERY, TINY_HEAD, TINY_GAIN, TINY_SHIFT, TINY_TABLE } tiny_fill;
 
-tiny_writer tiny_writer_new(uint64_t seed, const char *break_tensor);
+/* Begins model.safetensors in the folder. */
+tiny_writer tiny_writer_new(folder *f, uint64_t seed, const char *break_tensor);
 
 /* [n_out, n_in], or [n_out] when n_in is 0. */
 void tiny_add(tiny_writer *w, const char *name, tiny_fill kind, uint32_t n_out, uint32_t n_in);
 
-/* Puts model.safetensors into the folder and frees the writer. */
-void tiny_writer_put(tiny_writer *w, folder *f);
+/* Ends the file and frees the writer. */
+void tiny_writer_end(tiny_writer *w);
 
 /* vocab.txt: special tokens, then "word5", "word6", ... by their ids. */
 void tiny_write_vocab(folder *f);

@@ -79,6 +79,16 @@ def config():
                {"add_cross_attention": 1}, {"pruned_heads": {"1": [0]}}, {"position_embedding_type": "relative_key"}]
     for change in changes:
         yield b"\0" + js({**good, **change})
+    t5 = {"architectures": ["T5ForConditionalGeneration"], "model_type": "t5", "num_layers": 2, "d_model": 64,
+          "num_heads": 4, "d_kv": 16, "d_ff": 128, "vocab_size": 100}
+    for change in ({}, {"n_views": 4}, {"n_views": 0}, {"architectures": ["T5EncoderModel"]}, {"d_kv": 0},
+                   {"feed_forward_proj": "gated-gelu", "tie_word_embeddings": False}, {"feed_forward_proj": "gated-"},
+                   {"relative_attention_num_buckets": 6}, {"relative_attention_max_distance": 8},
+                   {"num_decoder_layers": 1, "decoder_start_token_id": 100}, {"architectures": ["x" * 64]}):
+        yield b"\0" + js({**t5, **change})
+    for change in ({"n_views": 4}, {}, {"n_views": 4, "mvp_attention": "block"}, {"n_views": 4, "mvp_score_scale": 0},
+                   {"n_views": 4, "mvp_decoder_layers": 3}):
+        yield b"\0" + js({**good, "architectures": ["RrkMvpBert"], **change})
     yield b"\0" + b"[1]"
     yield b"\0" + b'{"architectures": ["Bert\\u0000Model"]}'
     transformer = {"idx": 0, "path": "", "type": "x.Transformer"}

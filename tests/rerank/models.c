@@ -186,9 +186,9 @@ Test(models, views_explain_the_scores)
     }
     scores_of(&r, passages, N_PASSAGES, scores);
     rrk_error err;
-    cr_assert_eq(rrk_reranker_rank_views(r.reranker, rrk_text_of("word30 word31"), passages, N_PASSAGES, NULL, views, 3,
-                                         &err),
-                 RRK_OK, "%s", err.message);
+    cr_assert_eq(
+        rrk_reranker_rank_views(r.reranker, rrk_text_of("word30 word31"), passages, N_PASSAGES, NULL, views, 3, &err),
+        RRK_OK, "%s", err.message);
     for (size_t i = 0; i < N_PASSAGES; i++)
         cr_assert_float_eq(scores[i], (views[3 * i] + views[3 * i + 1] + views[3 * i + 2]) / 3, 1e-6);
     rrk_encoder_info info = {.size = sizeof info};

@@ -65,7 +65,8 @@ Test(settings, a_listwise_strategy_needs_an_llm)
     cr_assert_eq(rrk_reranker_open(&reranker, "full", NULL, &err), RRK_E_INVALID);
     cr_assert_str_eq(err.message, "strategy 'full' needs an LLM");
     cr_assert_eq(rrk_reranker_open(&reranker, "best", NULL, &err), RRK_E_INVALID);
-    cr_assert_str_eq(err.message, "unknown strategy 'best': known are embedding, cross, mvp, monot5, rankt5, full, sliding");
+    cr_assert_str_eq(err.message,
+                     "unknown strategy 'best': known are embedding, cross, mvp, monot5, rankt5, full, sliding");
 }
 
 Test(settings, of_a_call_are_refused_by_name)

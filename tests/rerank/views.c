@@ -76,7 +76,8 @@ Test(views, rows_on_bert_are_pairs_with_the_views_behind_cls)
     cr_assert_eq(encoder.last_type1_from, 6);
     char *query = fake_words(0, 65);
     rank_one(reranker, query, "w3", NULL);
-    cr_assert_eq(encoder.longest_row, 1 + 2 + 64 + 1 + 1 + 1, "a query has 64 tokens at most: %zu", encoder.longest_row);
+    cr_assert_eq(encoder.longest_row, 1 + 2 + 64 + 1 + 1 + 1, "a query has 64 tokens at most: %zu",
+                 encoder.longest_row);
     free(query);
     rrk_reranker_close(reranker);
 }
@@ -166,7 +167,8 @@ Test(views, a_score_is_the_mean_of_its_views)
         const double *v = views + hits[i].index * FAKE_VIEWS;
         cr_assert_float_eq(hits[i].score, (v[0] + v[1]) / 2, 1e-9);
     }
-    cr_assert_eq(rrk_reranker_rank_views(reranker, rrk_text_of("w7"), passages, 0, NULL, NULL, FAKE_VIEWS, &err), RRK_OK);
+    cr_assert_eq(rrk_reranker_rank_views(reranker, rrk_text_of("w7"), passages, 0, NULL, NULL, FAKE_VIEWS, &err),
+                 RRK_OK);
     cr_assert_eq(rrk_reranker_rank_views(reranker, rrk_text_of("w7"), passages, N_TEXTS, NULL, views, 3, &err),
                  RRK_E_INVALID);
     cr_assert(strstr(err.message, "3"), "%s", err.message);
@@ -226,9 +228,9 @@ Test(views, many_lists_have_an_anchor_each_and_the_scores_of_single_calls)
     for (size_t r = 0; r < N; r++) {
         rrk_hit alone[N_TEXTS];
         size_t n = N_TEXTS;
-        cr_assert_eq(rrk_reranker_rank(reranker, requests[r].query, passages, requests[r].n_passages, NULL, alone, &n,
-                                       &err),
-                     RRK_OK);
+        cr_assert_eq(
+            rrk_reranker_rank(reranker, requests[r].query, passages, requests[r].n_passages, NULL, alone, &n, &err),
+            RRK_OK);
         cr_assert_eq(n, requests[r].n_hits);
         for (size_t i = 0; i < n; i++)
             cr_assert(alone[i].index == hits[r][i].index && alone[i].score == hits[r][i].score, "request %zu", r);

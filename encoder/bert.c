@@ -1,6 +1,7 @@
 /*
- * BERT (Devlin et al., 2018) as Hugging Face lays out its tensors, whose names may carry the prefix "bert.": embeddings,
- * layers with the norm after each residual, written once against compute.h. Heads sit on top of it in files of their own.
+ * BERT (Devlin et al., 2018) as Hugging Face lays out its tensors, whose names may carry the prefix "bert.":
+ * embeddings, layers with the norm after each residual, written once against compute.h. Heads sit on top of it in files
+ * of their own.
  */
 #include "base/alloc.h"
 #include "encoder/heads.h"

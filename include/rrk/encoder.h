@@ -1,5 +1,6 @@
 /*
- * rrk/encoder.h: a transformer that turns texts into vectors, or (query, passage) pairs into scores.
+ * rrk/encoder.h: a transformer that turns texts into vectors, or (query, passage) pairs into scores. BERT's and T5's
+ * families are known.
  *
  * An encoder is opened from a folder in Hugging Face's layout: config.json, model.safetensors (or shards with their
  * index), a tokenizer (tokenizer.json or vocab.txt), and, for sentence-transformers models, modules.json with the

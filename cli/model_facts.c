@@ -41,6 +41,7 @@ static rrk_status read_weights(cli_model_facts *out, const char *folder, rrk_err
     RRK_TRY(enc_weights_open(&weights, folder, err));
     for (size_t i = 0; i < enc_weights_n_tensors(weights); i++)
         counts[enc_weights_at(weights, i)->dtype] += enc_weights_at(weights, i)->n_values;
+    counts[ENC_I32] = counts[ENC_I64] = 0; /* positions and the like, which nothing is computed with */
     join_dtypes(counts, out->dtypes, sizeof out->dtypes);
     out->weights_bytes = enc_weights_n_parameters(weights) * sizeof(float);
     return RRK_OK;

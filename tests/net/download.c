@@ -53,10 +53,11 @@ static void send_file(server_conn *conn, const server_request *request, void *ct
         server_reply(conn, 416, "", "");
         return;
     }
+    from -= from && h.wrong_part;
     if (h.etag)
         snprintf(etag, sizeof etag, "ETag: %s\r\n", h.etag);
     if (from)
-        snprintf(range, sizeof range, "Content-Range: bytes %zu-%zu/%zu\r\n", from - h.wrong_part, h.len - 1, h.len);
+        snprintf(range, sizeof range, "Content-Range: bytes %zu-%zu/%zu\r\n", from, h.len - 1, h.len);
     if (!h.tells_no_length)
         snprintf(length, sizeof length, "Content-Length: %zu\r\n", h.len - from);
     snprintf(head, sizeof head, "HTTP/1.1 %d Status\r\n%s%s%s\r\n", from ? 206 : 200, etag, range, length);

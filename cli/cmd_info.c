@@ -1,7 +1,11 @@
 /* rrk info: what this rrk is, what a model folder holds, what a store holds. */
 #include "cli/cli.h"
+#include "cli/model_cache.h"
+#include "cli/model_facts.h"
 #include "encoder/compute.h"
 #include "store/reply.h"
+
+#include "base/alloc.h"
 
 #include <jansson.h>
 #include <sys/stat.h>
@@ -18,21 +22,23 @@ static const cli_option options[] = {
 };
 static const cli_verb verb = {
     .name = "info",
-    .usage = "[OPTION...] [MODEL_DIR|STORE]",
-    .about = "Describes a model folder or a store; without an operand, rrk itself and the machine as rrk sees it.",
+    .usage = "[OPTION...] [MODEL|STORE]",
+    .about = "Describes a model (a folder, or the name of a pulled one) or a store; without an operand, rrk itself and "
+             "the machine as rrk sees it.",
     .options = options,
     .n_options = RRK_COUNT(options),
 };
 
 static void print_scalar(const char *key, const json_t *value)
 {
-    char count[CLI_NUMBER_SIZE];
+    char number[CLI_NUMBER_SIZE];
+    size_t len = strlen(key), unit = strlen("_bytes");
     if (!json_is_integer(value))
         printf("%-16s %s\n", key, json_string_value(value));
-    else if (strcmp(key, "file_bytes") == 0)
-        printf("%-16s %s\n", "file", cli_format_bytes(count, (uint64_t)json_integer_value(value)));
+    else if (len > unit && strcmp(key + len - unit, "_bytes") == 0)
+        printf("%-16.*s %s\n", (int)(len - unit), key, cli_format_bytes(number, (uint64_t)json_integer_value(value)));
     else
-        printf("%-16s %s\n", key, cli_format_count(count, (uint64_t)json_integer_value(value)));
+        printf("%-16s %s\n", key, cli_format_count(number, (uint64_t)json_integer_value(value)));
 }
 
 /* Takes the object. People get its members as lines. */
@@ -67,18 +73,36 @@ static rrk_status show_self(const info_values *values, rrk_error *err)
                  values->json, err);
 }
 
-static rrk_status show_model(const char *path, const info_values *values, rrk_error *err)
+static const char *head_name(rrk_encoder_head head)
 {
+    static const char *const NAMES[] = {[RRK_HEAD_EMBEDDING] = "embedding", [RRK_HEAD_CROSS] = "cross"};
+    return (size_t)head < RRK_COUNT(NAMES) ? NAMES[head] : "other";
+}
+
+static rrk_status show_model(const char *model, const info_values *values, rrk_error *err)
+{
+    char *folder RRK_AUTO(base_free_ptr) = NULL;
     rrk_encoder *encoder RRK_AUTO(cli_close_encoder) = NULL;
     rrk_encoder_info info = {.size = sizeof info};
-    RRK_TRY(cli_open_encoder(&encoder, path, values->threads, err));
+    cli_model_facts facts;
+    RRK_TRY(cli_model_folder(model, &folder, err));
+    RRK_TRY(cli_open_encoder(&encoder, folder, values->threads, err));
     RRK_TRY(rrk_encoder_get_info(encoder, &info, err));
-    return print(json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:i}", "model", info.name, "architecture",
-                           info.architecture, "head", info.head == RRK_HEAD_CROSS ? "cross" : "embedding", "layers",
-                           (json_int_t)info.n_layers, "width", (json_int_t)info.d_model, "vocabulary",
-                           (json_int_t)info.n_vocab, "parameters", (json_int_t)info.n_parameters, "max_tokens",
-                           (json_int_t)info.max_tokens, "compute", info.compute, "threads", info.n_threads),
-                 values->json, err);
+    RRK_TRY(cli_model_facts_read(&facts, folder, &info, err));
+    json_t *json =
+        json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:s, s:I, s:I}", "model", info.name, "architecture",
+                  info.architecture, "head", head_name(info.head), "layers", (json_int_t)info.n_layers, "width",
+                  (json_int_t)info.d_model, "heads", (json_int_t)facts.n_heads, "parameters",
+                  (json_int_t)info.n_parameters, "dtype", facts.dtypes, "tokenizer", facts.tokenizer, "vocabulary",
+                  (json_int_t)info.n_vocab, "max_tokens", (json_int_t)info.max_tokens);
+    json_t *running =
+        json_pack("{s:s, s:i, s:I, s:I, s:I}", "compute", info.compute, "threads", info.n_threads, "weights_bytes",
+                  (json_int_t)facts.weights_bytes, "scratch_bytes", (json_int_t)facts.scratch_bytes, "memory_bytes",
+                  (json_int_t)(facts.weights_bytes + facts.scratch_bytes));
+    if (json_object_update(json, running) != 0)
+        json_decref(RRK_STEAL(json));
+    json_decref(running);
+    return print(json, values->json, err);
 }
 
 static rrk_status show_store(const char *path, const info_values *values, rrk_error *err)
@@ -99,10 +123,19 @@ static rrk_status show_store(const char *path, const info_values *values, rrk_er
     return print(json, values->json, err);
 }
 
+/* A file, or what is not there and could not be a model's name either. */
+static bool is_store(const char *operand)
+{
+    struct stat status;
+    cli_model_name name;
+    if (stat(operand, &status) == 0)
+        return !S_ISDIR(status.st_mode);
+    return !cli_model_name_read(operand, &name);
+}
+
 int cli_info(int argc, char **argv)
 {
     info_values values = {0};
-    struct stat status;
     rrk_error err = {0};
     rrk_status shown;
     int first;
@@ -113,9 +146,9 @@ int cli_info(int argc, char **argv)
         return cli_usage_error(&verb, "more than one operand given");
     if (first == argc)
         shown = show_self(&values, &err);
-    else if (stat(argv[first], &status) == 0 && S_ISDIR(status.st_mode))
-        shown = show_model(argv[first], &values, &err);
-    else
+    else if (is_store(argv[first]))
         shown = show_store(argv[first], &values, &err);
+    else
+        shown = show_model(argv[first], &values, &err);
     return shown == RRK_OK ? CLI_DONE : cli_failed(&verb, &err);
 }

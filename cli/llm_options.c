@@ -124,32 +124,31 @@ static rrk_status check_key(char *key, const char *where, rrk_error *err)
     return RRK_OK;
 }
 
-/* Freed by wiping: memory that held a key must not turn up in another allocation. */
-static void free_key(char **key)
+void cli_free_key(char **key)
 {
     if (*key)
         explicit_bzero(*key, strlen(*key));
     base_free(*key);
 }
 
-static rrk_status read_key(const cli_llm_values *values, char **out, rrk_error *err)
+rrk_status cli_read_key(const char *variable, const char *file, char **out, rrk_error *err)
 {
-    char *key RRK_AUTO(free_key) = NULL;
+    char *key RRK_AUTO(cli_free_key) = NULL;
     size_t len;
     *out = NULL;
-    if (!values->key_env && !values->key_file)
+    if (!variable && !file)
         return RRK_OK;
-    if (values->key_file) {
-        RRK_TRY(base_file_read(values->key_file, MAX_KEY_FILE_BYTES, &key, &len, err));
+    if (file) {
+        RRK_TRY(base_file_read(file, MAX_KEY_FILE_BYTES, &key, &len, err));
     } else {
-        const char *value = cli_environment(values->key_env);
+        const char *value = cli_environment(variable);
         if (!value)
-            return base_fail(err, RRK_E_NOTFOUND, 0, "the environment has no %s", values->key_env);
+            return base_fail(err, RRK_E_NOTFOUND, 0, "the environment has no %s", variable);
         key = base_strdup(value);
         if (!key)
             return base_fail_nomem(err, strlen(value));
     }
-    RRK_TRY(check_key(key, values->key_file ? values->key_file : values->key_env, err));
+    RRK_TRY(check_key(key, file ? file : variable, err));
     *out = RRK_STEAL(key);
     return RRK_OK;
 }
@@ -178,10 +177,10 @@ static void log_call(void *ctx, const char *json)
 
 static rrk_status open_handle(cli_llm *llm, const cli_llm_values *values, rrk_error *err)
 {
-    char *key RRK_AUTO(free_key) = NULL;
+    char *key RRK_AUTO(cli_free_key) = NULL;
     char *extra_body RRK_AUTO(base_free_ptr) = NULL;
     rrk_llm_options options;
-    RRK_TRY(read_key(values, &key, err));
+    RRK_TRY(cli_read_key(values->key_env, values->key_file, &key, err));
     RRK_TRY(read_extra_body(values, &extra_body, err));
     rrk_llm_options_init(&options);
     options.url = values->url;

@@ -71,6 +71,11 @@ extern const cli_table cli_labelling_table; /* the same without what makes no se
 int cli_llm_check(const cli_verb *verb, const cli_llm_values *values, const char *store);
 int cli_list_check(const cli_verb *verb, const cli_list_values *values, bool sliding);
 
+/* A key from an environment variable or, before that, a file; either may be NULL. *out is NULL when both are. */
+rrk_status cli_read_key(const char *variable, const char *file, char **out, rrk_error *err);
+/* By wiping: memory that held a key must not turn up in another allocation. For RRK_AUTO. */
+void cli_free_key(char **key);
+
 /* What is open while a verb asks an LLM. */
 typedef struct cli_llm {
     rrk_llm *handle;

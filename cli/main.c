@@ -21,6 +21,7 @@ static const verb_row verbs[] = {
     {"label", cli_label, "let an LLM order candidates completely, write training labels"},
     {"eval", cli_eval, "measure runs against judgments"},
     {"compare", cli_compare, "run several strategies over the same candidates"},
+    {"pull", cli_pull, "fetch a model"},
     {"info", cli_info, "describe rrk, a model or a store"},
 };
 

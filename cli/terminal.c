@@ -4,8 +4,10 @@
  */
 #include "cli/cli.h"
 
+#include "base/alloc.h"
 #include "base/clock.h"
 #include "base/utf8.h"
+#include "cli/model_cache.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -167,12 +169,14 @@ rrk_text cli_heading(const rrk_passage *passage)
     return passage->title.len ? passage->title : passage->text;
 }
 
-rrk_status cli_open_encoder(rrk_encoder **out, const char *model_dir, size_t n_threads, rrk_error *err)
+rrk_status cli_open_encoder(rrk_encoder **out, const char *model, size_t n_threads, rrk_error *err)
 {
+    char *folder RRK_AUTO(base_free_ptr) = NULL;
     rrk_encoder_options options;
+    RRK_TRY(cli_model_folder(model, &folder, err));
     rrk_encoder_options_init(&options);
     options.n_threads = (int)n_threads;
-    return rrk_encoder_open(out, model_dir, &options, err);
+    return rrk_encoder_open(out, folder, &options, err);
 }
 
 rrk_status cli_open_store(rrk_store **out, const char *path, rrk_store_mode mode, rrk_error *err)

@@ -409,6 +409,16 @@ rrk_status enc_weights_require(const enc_weights *w, const char *name, uint32_t 
     return RRK_OK;
 }
 
+size_t enc_weights_n_tensors(const enc_weights *w)
+{
+    return w->n_tensors;
+}
+
+const enc_weight *enc_weights_at(const enc_weights *w, size_t i)
+{
+    return &w->tensors[i];
+}
+
 uint64_t enc_weights_n_parameters(const enc_weights *w)
 {
     return w->n_parameters;

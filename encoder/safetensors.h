@@ -47,6 +47,10 @@ rrk_status enc_weights_require(const enc_weights *weights, const char *name, uin
 /* Widens f32, f16 or bf16 into out [n_values]; RRK_E_UNSUPPORTED for other types. */
 rrk_status enc_weight_to_f32(const enc_weight *weight, float *out, rrk_error *err);
 
+/* All of them, in no order that means anything. */
+size_t enc_weights_n_tensors(const enc_weights *weights);
+const enc_weight *enc_weights_at(const enc_weights *weights, size_t i);
+
 uint64_t enc_weights_n_parameters(const enc_weights *weights); /* values of all floating-point tensors */
 uint64_t
 enc_weights_hash(const enc_weights *weights); /* of the headers and a sample of the data: names a model's version */

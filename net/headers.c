@@ -1,6 +1,6 @@
 /*
- * Retry-After, the one header that this folder understands: seconds or an HTTP date. Apart because it is a parser of
- * foreign text, and tested as one.
+ * The headers that this folder understands: those that come before a body, handed on as they are, and Retry-After,
+ * which is seconds or an HTTP date. Apart because the latter is a parser of foreign text, and tested as one.
  */
 #include "net/internal.h"
 
@@ -36,4 +36,29 @@ int64_t net_retry_after_ms(const char *value, const char *date, int64_t now_s)
     int64_t sent_s = date ? date_to_s(date) : -1;
     int64_t from_s = sent_s < 0 ? now_s : sent_s;
     return until_s > from_s ? (until_s - from_s) * 1000 : 0;
+}
+
+static const char *value_of(CURL *easy, const char *name)
+{
+    struct curl_header *header;
+    return curl_easy_header(easy, name, 0, CURLH_HEADER, -1, &header) == CURLHE_OK ? header->value : NULL;
+}
+
+bool net_tell_head(net_transfer *transfer)
+{
+    net_head_fn tell = RRK_STEAL(transfer->head);
+    if (!tell)
+        return true;
+    CURL *easy = transfer->easy;
+    curl_off_t length = -1;
+    net_head head = {
+        .location = value_of(easy, "Location"),
+        .etag = value_of(easy, "ETag"),
+        .content_range = value_of(easy, "Content-Range"),
+    };
+    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &head.http_status);
+    curl_easy_getinfo(easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+    head.content_length = (int64_t)length;
+    transfer->reply.stopped = !tell(transfer->reply.ctx, &head);
+    return !transfer->reply.stopped;
 }

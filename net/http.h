@@ -39,16 +39,30 @@ void net_loop_close(net_loop *loop); /* stops and frees its transfers; NULL is f
  */
 typedef bool (*net_piece_fn)(void *ctx, const char *data, size_t len);
 
+/* What a reply's header says that has to be known before its body. Strings are borrowed; NULL: not there. */
+typedef struct net_head {
+    long http_status;
+    const char *location;
+    const char *etag;
+    const char *content_range;
+    int64_t content_length; /* -1: not there */
+} net_head;
+
+/* Looks at the header of a reply of any status, once, before its body and before piece(). As net_piece_fn otherwise. */
+typedef bool (*net_head_fn)(void *ctx, const net_head *head);
+
 typedef struct net_request {
     const char *method;         /* "GET" or "POST" */
-    const char *url;            /* http or https only; redirects are not followed */
+    const char *url;            /* http or https only; redirects are not followed (but see net/download.h) */
     const char *const *headers; /* "Name: value", without line breaks; [n_headers] */
     size_t n_headers;
     rrk_text body;           /* for POST; borrowed until the transfer has ended or was freed */
     int64_t deadline_ns;     /* on base_now_ns()'s scale; 0: none */
     int64_t idle_timeout_ms; /* give up when nothing arrives (and nothing can be sent) for so long; 0: never */
+    net_head_fn head;        /* may be NULL */
     net_piece_fn piece;      /* may be NULL */
-    void *ctx;               /* for piece, and given back in the reply */
+    bool streamed;           /* with piece: a 2xx body goes there alone, is not kept, and has no limit but piece's */
+    void *ctx;               /* for head and piece, and given back in the reply */
 } net_request;
 
 typedef struct net_reply {

@@ -1,7 +1,8 @@
 /*
  * What the files of net/ share: the two structs and the steps of a transfer's life. loop.c waits, transfer.c makes
  * transfers and takes in what arrives, timers.c knows which is due next, outcome.c turns an end into a reply and
- * headers.c reads the one header that matters here.
+ * headers.c reads the headers that matter here. Above them, redirect.c says where a redirect may lead, follow.c goes
+ * there and download.c brings home a document or a file.
  */
 #ifndef RRK_NET_INTERNAL_H
 #define RRK_NET_INTERNAL_H
@@ -49,8 +50,10 @@ struct net_transfer {
     net_loop *loop;
     CURL *easy; /* while it runs */
     struct curl_slist *headers;
-    char *peer; /* "host:port", for messages */
+    char *peer;       /* "host:port", for messages */
+    net_head_fn head; /* NULL once it was told */
     net_piece_fn piece;
+    bool streamed;
     net_reply reply;
     int64_t start_ns;
     int64_t deadline_ns; /* INT64_MAX: none */
@@ -87,6 +90,8 @@ void net_timers_remove(net_timers *timers, net_transfer *transfer);
 void net_timers_postpone(net_timers *timers, net_transfer *transfer, int64_t due_ns);
 
 /* --- headers.c --- */
+/* Hands the header to whoever asked for it; false: it was enough. Only the first call does anything. */
+bool net_tell_head(net_transfer *transfer);
 /* Both as received; date (the reply's own clock) may be NULL: then now_s counts. -1 when value says nothing. */
 int64_t net_retry_after_ms(const char *value, const char *date, int64_t now_s);
 

@@ -126,6 +126,8 @@ void net_outcome(net_transfer *transfer, CURLcode code)
     /* libcurl 7.88 is content with a connection that closes inside the header, or after "100 Continue". */
     if (code == CURLE_OK && (!transfer->header_ended || reply->http_status < 200))
         code = CURLE_PARTIAL_FILE;
+    if (code == CURLE_OK)
+        net_tell_head(transfer);
     if (code != CURLE_OK && !reply->stopped)
         explain(transfer, code);
     reply->status = (rrk_status)reply->error.status;

@@ -39,20 +39,29 @@ static bool is_success(CURL *easy)
     return status >= 200 && status < 300;
 }
 
+static bool keep_body(net_transfer *transfer, const char *data, size_t len)
+{
+    net_reply *reply = &transfer->reply;
+    if (len > reply->body.max - reply->body.len) {
+        base_fail(&reply->error, RRK_E_UPSTREAM, CURLE_FILESIZE_EXCEEDED, "the reply from %s is larger than %zu bytes",
+                  transfer->peer, reply->body.max);
+        return false;
+    }
+    return base_buf_append(&reply->body, data, len, &reply->error) == RRK_OK;
+}
+
 static size_t take_body(char *data, size_t size, size_t n, void *ctx)
 {
     net_transfer *transfer = ctx;
     net_reply *reply = &transfer->reply;
     size_t len = size * n;
     note_arrival(transfer);
-    if (len > reply->body.max - reply->body.len) {
-        base_fail(&reply->error, RRK_E_UPSTREAM, CURLE_FILESIZE_EXCEEDED, "the reply from %s is larger than %zu bytes",
-                  transfer->peer, reply->body.max);
+    if (!net_tell_head(transfer))
         return CURL_WRITEFUNC_ERROR;
-    }
-    if (base_buf_append(&reply->body, data, len, &reply->error) != RRK_OK)
+    bool has_success = transfer->piece && is_success(transfer->easy);
+    if (!(has_success && transfer->streamed) && !keep_body(transfer, data, len))
         return CURL_WRITEFUNC_ERROR;
-    if (len && transfer->piece && is_success(transfer->easy) && !transfer->piece(reply->ctx, data, len)) {
+    if (len && has_success && !transfer->piece(reply->ctx, data, len)) {
         reply->stopped = true;
         return CURL_WRITEFUNC_ERROR;
     }
@@ -178,7 +187,8 @@ static CURLcode set_request_options(net_transfer *transfer, const net_request *r
     NET_SET(CURLOPT_WRITEDATA, transfer);
     NET_SET(CURLOPT_ERRORBUFFER, transfer->curl_message);
     NET_SET(CURLOPT_ACCEPT_ENCODING, request->piece ? NULL : "");
-    NET_SET(CURLOPT_BUFFERSIZE, request->piece ? (long)NET_PIECE_BYTES : (long)CURL_MAX_WRITE_SIZE);
+    NET_SET(CURLOPT_BUFFERSIZE,
+            request->piece && !request->streamed ? (long)NET_PIECE_BYTES : (long)CURL_MAX_WRITE_SIZE);
     /* Waiting for a first connection that may multiplex pays with HTTP/2 alone, which plain HTTP does not get. */
     NET_SET(CURLOPT_HTTP_VERSION, is_tls ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
     NET_SET(CURLOPT_PIPEWAIT, is_tls ? 1L : 0L);
@@ -262,7 +272,9 @@ rrk_status net_start(net_loop *loop, const net_request *request, net_transfer **
         return base_fail_nomem(err, sizeof *transfer);
     bool is_tls;
     transfer->loop = loop;
+    transfer->head = request->head;
     transfer->piece = request->piece;
+    transfer->streamed = request->streamed && request->piece;
     transfer->reply =
         (net_reply){.ctx = request->ctx, .body.max = loop->max_reply_bytes, .retry_after_ms = -1, .first_byte_ms = -1};
     set_times(transfer, request);

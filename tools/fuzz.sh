@@ -32,7 +32,7 @@ build "$tree/coverage" -Db_coverage=true -Dbuildtype=debug
 find "$tree/coverage" -name '*.gcda' -delete
 "$tree/coverage/tests/fuzz/fuzz-$target" "$seeds" "$corpus" >/dev/null 2>&1 || status=1
 for source in $(sed -n 's/^ \* Parser: //p' "tests/fuzz/$target.c"); do
-    object=$(find "$tree/coverage" -name "$(echo "$source" | tr / _).gcda" | head -1)
+    object=$(find "$tree/coverage" -name "*$(echo "$source" | tr / _).gcda" | head -1)
     [ -n "$object" ] || { echo "$source: not reached"; continue; }
     gcov -n "$object" 2>/dev/null | grep -A1 "^File '.*$source'" | sed -n "s|^Lines executed:|$source: lines executed |p"
 done

@@ -1,7 +1,7 @@
 # Which Debian packages rrk needs, and installing those that are missing. Sourced by quickstart.sh and test.sh.
 BUILD_PACKAGES="gcc g++ libc6-dev meson ninja-build pkg-config libsqlite3-dev libjansson-dev libunistring-dev \
 libstemmer-dev libsentencepiece-dev libdnnl-dev libcurl4-openssl-dev nettle-dev libyaml-dev python3"
-TEST_PACKAGES="$BUILD_PACKAGES clang libomp-dev libcriterion-dev clang-format git"
+TEST_PACKAGES="$BUILD_PACKAGES clang libomp-dev libcriterion-dev clang-format git openssl nghttp2-server"
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then

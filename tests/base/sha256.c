@@ -60,3 +60,33 @@ Test(sha256, takes_no_data_and_nul_bytes)
     cr_assert_str_neq(one, two);
     cr_assert_str_neq(one, none);
 }
+
+Test(sha256, of_pieces_is_that_of_the_whole_wherever_it_is_cut)
+{
+    char text[200], whole[BASE_SHA256_HEX_SIZE], pieces[BASE_SHA256_HEX_SIZE];
+    base_sha256 sha;
+    for (size_t i = 0; i < sizeof text; i++)
+        text[i] = (char)(i * 7);
+    base_sha256_hex((rrk_text){text, sizeof text}, whole);
+    base_sha256_start(&sha);
+    for (size_t cut = 0; cut <= sizeof text; cut++) {
+        base_sha256_add(&sha, text, cut);
+        base_sha256_add(&sha, NULL, 0);
+        base_sha256_add(&sha, text + cut, sizeof text - cut);
+        base_sha256_end(&sha, pieces);
+        cr_assert_str_eq(pieces, whole, "cut at %zu", cut);
+    }
+}
+
+Test(sha256, goes_on_from_a_copy)
+{
+    char hex[BASE_SHA256_HEX_SIZE];
+    base_sha256 sha, copy;
+    base_sha256_start(&sha);
+    base_sha256_add(&sha, "a", 1);
+    copy = sha;
+    base_sha256_add(&sha, "x", 1);
+    base_sha256_add(&copy, "bc", 2);
+    base_sha256_end(&copy, hex);
+    cr_assert_str_eq(hex, EXAMPLES[1].hex);
+}

@@ -330,3 +330,63 @@ Test(rerank, interrupted_leaves_no_file, .fini = drop_model)
     cr_assert_eq(WEXITSTATUS(status), 1);
     cr_assert_eq(rmdir(where), 0, "something was left in %s", where);
 }
+
+static void expect_number(const char *key, json_int_t expected)
+{
+    json_t *json = json_loads(result.out, 0, NULL);
+    cr_assert_eq(json_integer_value(json_object_get(json, key)), expected, "%s: %s", key, result.out);
+    json_decref(json);
+}
+
+static void expect_word(const char *key, const char *expected)
+{
+    json_t *json = json_loads(result.out, 0, NULL);
+    cr_assert_str_eq(json_string_value(json_object_get(json, key)), expected, "%s: %s", key, result.out);
+    json_decref(json);
+}
+
+Test(info, describes_a_model, .fini = drop_model)
+{
+    const char *dir = make_model(CROSS);
+    RUN(result, NULL, "info", "--json", "--threads", "3", dir);
+    expect_done();
+    const tiny_shape *shape = &TINY_SHAPES[CROSS];
+    expect_word("head", "cross");
+    expect_word("architecture", "BertForSequenceClassification");
+    expect_word("dtype", "f32");
+    expect_number("layers", shape->n_layers);
+    expect_number("width", shape->d_model);
+    expect_number("heads", shape->n_heads);
+    expect_number("vocabulary", TINY_VOCAB);
+    expect_number("threads", 3);
+    json_t *json = json_loads(result.out, 0, NULL);
+    json_int_t n_parameters = json_integer_value(json_object_get(json, "parameters"));
+    json_int_t scratch = json_integer_value(json_object_get(json, "scratch_bytes"));
+    cr_assert(strstr(json_string_value(json_object_get(json, "compute")), "cpu f32 "), "%s", result.out);
+    cr_assert(strstr(json_string_value(json_object_get(json, "tokenizer")), "WordPiece ("), "%s", result.out);
+    json_decref(json);
+    cr_assert_gt(n_parameters, 0);
+    cr_assert_gt(scratch, 0);
+    expect_number("weights_bytes", 4 * n_parameters);
+    expect_number("memory_bytes", 4 * n_parameters + scratch);
+    RUN(result, NULL, "info", "--threads", "1", dir);
+    expect_done();
+    cr_assert_not_null(strstr(result.out, "\nmemory           "), "%s", result.out);
+    cr_assert_not_null(strstr(result.out, "MB\n"), "%s", result.out);
+}
+
+Test(info, of_what_is_not_there_says_how_to_get_it)
+{
+    RUN(result, NULL, "info", "no-such/model");
+    expect_failure("rrk pull no-such/model");
+    RUN(result, NULL, "info", "/no/such/store.db");
+    expect_failure("/no/such/store.db");
+}
+
+Test(info, of_a_model_that_lies_names_the_tensor, .fini = drop_model)
+{
+    model = folder_new();
+    tiny_write(&model, &TINY_SHAPES[EMBEDDING], "encoder.layer.0.output.dense.weight");
+    RUN(result, NULL, "info", model.dir);
+    expect_failure("encoder.layer.0.output.dense.weight");
+}

@@ -461,9 +461,52 @@ def answer():
         yield b"\3" + js(value)
 
 
+def hub():
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    config = {"rfilename": "config.json", "size": 5}
+    weights = {"rfilename": "model.safetensors", "size": 9, "lfs": {"sha256": sha256, "size": 9, "pointerSize": 134}}
+
+    def listing(*files, **more):
+        return js({"id": "a/b", "sha": commit, "siblings": list(files), **more})
+
+    def index(weight_map, *files):
+        text = listing({"rfilename": "model.safetensors.index.json"}, *files)
+        return b"\1" + struct.pack("<H", len(text)) + text + js({"weight_map": weight_map})
+
+    shard = {"rfilename": "a.safetensors"}
+    for files in ([config, weights], [], [config, config], [{}], [None], [3], [{"rfilename": 3}],
+                  [{"rfilename": "../config.json"}, {"rfilename": "/etc/passwd"}, {"rfilename": "a\\b.safetensors"}],
+                  [{"rfilename": name + "/config.json"} for name in ("1_Pooling", "1_..", "1_", "Pooling", "..")],
+                  [{"rfilename": name + ".safetensors"} for name in ("x" * 130, "", "a.", "-a")],
+                  [{"rfilename": "pytorch_model.bin"}], [{**config, "size": -1}], [{**config, "size": 2**62}],
+                  [{**config, "size": 1.5}], [{**config, "size": None}], [{**config, "lfs": None}],
+                  [{**config, "lfs": []}],
+                  [{**weights, "lfs": {"sha256": sha256.upper()}}], [{**weights, "lfs": {"oid": "sha256:" + sha256}}],
+                  [{**weights, "lfs": {"oid": sha256[1:]}}], [{**weights, "lfs": {"size": -9}}],
+                  [{"rfilename": f"m-{i}.safetensors"} for i in range(40)]):
+        yield b"\0" + listing(*files)
+    for raw in (b"", b"[]", b"{", b"null", b"\xff", js({"siblings": []}), js({"sha": "xyz", "siblings": []}),
+                js({"sha": commit}), js({"sha": commit, "siblings": {}}),
+                b'{"sha": "a", "sha": "b"}', b'{"siblings":[{"rfilename":"a\\u0000.safetensors"}]}'):
+        yield b"\0" + raw
+    yield index({"w": "a.safetensors"}, shard)
+    yield index({"w": "a.safetensors", "v": "a.safetensors"}, shard, {"rfilename": "b.safetensors"})
+    yield index({"w": "gone.safetensors"}, shard)
+    yield index({"w": "../a.safetensors"}, shard)
+    yield index({"w": "config.json"}, shard, config)
+    yield index({"w": 1}, shard)
+    yield index({}, shard)
+    yield index([], shard)
+    yield index({"w": "a.safetensors"}, shard, weights)
+    for name in ("a", "owner/name", "owner/name@v1", "a/b/c", "../a", "a@", "a@b/c", "a@../b", "-a", "a" * 200, "",
+                 "@", "a..b"):
+        yield b"\2" + name.encode()
+
+
 TARGETS = {f.__name__: f for f in (safetensors, config, tokenizer, wordpiece, import_lines, query, judgements,
                                    candidates,
-                                   reply, template, ready_text, sse, answer)}
+                                   reply, template, ready_text, sse, answer, hub)}
 
 
 def main():

@@ -108,6 +108,63 @@ Test(faults, a_refused_connection_may_be_tried_again)
     net_loop_close(loop);
 }
 
+/* Its queue is full, so the kernel drops what asks to connect, as a host behind a silent firewall does. */
+static int black_hole(char *url, size_t size, int fillers[4])
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof address;
+    cr_assert_eq(bind(fd, (struct sockaddr *)&address, len), 0);
+    cr_assert_eq(listen(fd, 0), 0);
+    cr_assert_eq(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+    for (int i = 0; i < 4; i++) {
+        fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        connect(fillers[i], (struct sockaddr *)&address, len);
+    }
+    snprintf(url, size, "http://127.0.0.1:%d/", ntohs(address.sin_port));
+    return fd;
+}
+
+/* However slow the machine is, nobody ever accepts. */
+Test(faults, a_host_that_does_not_even_refuse_is_given_up)
+{
+    char url[64];
+    int fillers[4], fd = black_hole(url, sizeof url, fillers);
+    net_loop *loop = open_loop(&(net_options){.connect_timeout_ms = 50});
+    net_transfer *t = fetch(loop, (net_request){.method = "GET", .url = url});
+    const net_reply *reply = net_transfer_reply(t);
+    cr_assert_eq(reply->status, RRK_E_UPSTREAM);
+    cr_assert(reply->may_retry);
+    cr_assert(strstr(reply->error.message, "no connection within 50 ms"), "%s", reply->error.message);
+    net_transfer_free(t);
+    net_loop_close(loop);
+    for (int i = 0; i < 4; i++)
+        close(fillers[i]);
+    close(fd);
+}
+
+/* The deadline is on the clock that stands still for as long as the test wants. */
+Test(faults, a_host_that_does_not_even_refuse_is_given_up_at_the_deadline)
+{
+    char url[64];
+    int fillers[4], fd = black_hole(url, sizeof url, fillers);
+    stop_clock();
+    net_loop *loop = open_loop(NULL);
+    net_request request = {.method = "GET", .url = url, .deadline_ns = base_now_ns() + 50000000};
+    net_transfer *t = start(loop, request), *ended;
+    cr_assert_eq(net_wait(loop, 0, &ended, NULL), RRK_OK);
+    cr_assert_null(ended);
+    advance_clock_ms(50);
+    cr_assert_eq(await(loop), t);
+    cr_assert_eq(net_transfer_reply(t)->status, RRK_E_TIMEOUT);
+    cr_assert(strstr(net_transfer_reply(t)->error.message, "had not been reached"));
+    net_transfer_free(t);
+    net_loop_close(loop);
+    for (int i = 0; i < 4; i++)
+        close(fillers[i]);
+    close(fd);
+}
+
 Test(faults, a_name_that_does_not_resolve_is_named)
 {
     net_loop *loop = open_loop(NULL);

@@ -5,11 +5,11 @@ _rrk()
     local words
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
-        COMPREPLY=($(compgen -W "import embed retrieve search rerank label eval compare info help --help --version" -- "$current"))
+        COMPREPLY=($(compgen -W "import embed retrieve search rerank label eval compare pull info help --help --version" -- "$current"))
         return
     fi
     case $verb:$previous in
-    help:*) COMPREPLY=($(compgen -W "import embed retrieve search rerank label eval compare info" -- "$current")); return ;;
+    help:*) COMPREPLY=($(compgen -W "import embed retrieve search rerank label eval compare pull info" -- "$current")); return ;;
     import:--store | import:-s) COMPREPLY=($(compgen -f -- "$current")); return ;;
     import:--format) COMPREPLY=($(compgen -W "auto beir msmarco text" -- "$current")); return ;;
     import:--batch) :; return ;;
@@ -184,6 +184,12 @@ _rrk()
     compare:--constrain) COMPREPLY=($(compgen -W "off list strict" -- "$current")); return ;;
     compare:--passes) :; return ;;
     compare:--on-error) COMPREPLY=($(compgen -W "fail keep" -- "$current")); return ;;
+    pull:--endpoint) :; return ;;
+    pull:--token-env) :; return ;;
+    pull:--token-file) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    pull:--cache) COMPREPLY=($(compgen -d -- "$current")); return ;;
+    pull:--proxy) :; return ;;
+    pull:--ca-file) COMPREPLY=($(compgen -f -- "$current")); return ;;
     info:--threads | info:-t) :; return ;;
     esac
     case $verb in
@@ -195,6 +201,7 @@ _rrk()
     label) words="--output --timeout --dry-run --json --help --candidates --store --run --queries --llm --llm-model --llm-key-env --llm-key-file --extra-body --proxy --ca-file --in-flight --retries --attempt-timeout --context --seed --cap-name --grammar --no-stream --cache --cache-store --prices --call-log --window --stride --order --order-seed --prompt --passage-words --thinking-tokens --constrain" ;;
     eval) words="--measures --per-query --complete --level --drop-self --sets --compare --permutations --seed --json --help" ;;
     compare) words="--qrels --html --json --no-reversed --permutations --permutation-seed --threads --help --candidates --store --run --queries --model --top-n --max-passage-tokens --max-query-tokens --long --timeout --llm --llm-model --llm-key-env --llm-key-file --extra-body --proxy --ca-file --in-flight --retries --attempt-timeout --context --seed --cap-name --grammar --no-stream --cache --cache-store --prices --call-log --window --stride --order --order-seed --prompt --passage-words --thinking-tokens --constrain --passes --ask-top-n --no-early-stop --on-error" ;;
+    pull) words="--endpoint --token-env --token-file --cache --proxy --ca-file --list --json --help" ;;
     info) words="--threads --json --help" ;;
     *) return ;;
     esac

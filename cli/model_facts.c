@@ -1,0 +1,112 @@
+/* Facts about a model folder: see model_facts.h. */
+#include "cli/model_facts.h"
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/file.h"
+#include "encoder/config.h"
+#include "encoder/safetensors.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_TOKENIZER_BYTES ((size_t)128 << 20)
+#define PRODUCT_ROWS 96 /* that pass through the widest layer at a time */
+
+static const char *const DTYPES[] = {[ENC_F32] = "f32", [ENC_F16] = "f16", [ENC_BF16] = "bf16",  [ENC_I8] = "i8",
+                                     [ENC_I32] = "i32", [ENC_I64] = "i64", [ENC_OTHER] = "other"};
+
+static void join_dtypes(const uint64_t counts[RRK_COUNT(DTYPES)], char *out, size_t size)
+{
+    bool is_told[RRK_COUNT(DTYPES)] = {false};
+    size_t at = 0;
+    for (size_t told = 0; told < RRK_COUNT(DTYPES); told++) {
+        size_t most = RRK_COUNT(DTYPES);
+        for (size_t i = 0; i < RRK_COUNT(DTYPES); i++)
+            if (!is_told[i] && counts[i] > 0 && (most == RRK_COUNT(DTYPES) || counts[i] > counts[most]))
+                most = i;
+        if (most == RRK_COUNT(DTYPES))
+            return;
+        is_told[most] = true;
+        at += (size_t)snprintf(out + at, size - at, "%s%s", told ? ", " : "", DTYPES[most]);
+    }
+}
+
+static rrk_status read_weights(cli_model_facts *out, const char *folder, rrk_error *err)
+{
+    enc_weights *weights RRK_AUTO(enc_weights_close_ptr) = NULL;
+    uint64_t counts[RRK_COUNT(DTYPES)] = {0};
+    RRK_TRY(enc_weights_open(&weights, folder, err));
+    for (size_t i = 0; i < enc_weights_n_tensors(weights); i++)
+        counts[enc_weights_at(weights, i)->dtype] += enc_weights_at(weights, i)->n_values;
+    counts[ENC_I32] = counts[ENC_I64] = 0; /* positions and the like, which nothing is computed with */
+    join_dtypes(counts, out->dtypes, sizeof out->dtypes);
+    out->weights_bytes = enc_weights_n_parameters(weights) * sizeof(float);
+    return RRK_OK;
+}
+
+static void free_json(json_t **json)
+{
+    json_decref(*json);
+}
+
+/* The kind that tokenizer.json tells. */
+static rrk_status read_kind(const char *path, char *out, size_t size, rrk_error *err)
+{
+    char *text RRK_AUTO(base_free_ptr) = NULL;
+    const char *kind = NULL;
+    size_t len;
+    RRK_TRY(base_file_read(path, MAX_TOKENIZER_BYTES, &text, &len, err));
+    json_t *json RRK_AUTO(free_json) = json_loadb(text, len, 0, NULL);
+    kind = json_string_value(json_object_get(json_object_get(json, "model"), "type"));
+    snprintf(out, size, "%.32s (tokenizer.json)", kind ? kind : "WordPiece");
+    return RRK_OK;
+}
+
+/* In the order in which the encoder looks for them. */
+static rrk_status read_tokenizer(cli_model_facts *out, const char *folder, rrk_error *err)
+{
+    static const struct {
+        const char *file, *kind;
+    } FILES[] = {{"tokenizer.json", NULL},
+                 {"spiece.model", "sentencepiece"},
+                 {"sentencepiece.bpe.model", "sentencepiece"},
+                 {"vocab.txt", "WordPiece"}};
+    for (size_t i = 0; i < RRK_COUNT(FILES); i++) {
+        base_buf path RRK_AUTO(base_buf_free) = {.max = 1u << 16};
+        RRK_TRY(base_buf_printf(&path, err, "%s/%s", folder, FILES[i].file));
+        if (access(path.data, F_OK) != 0)
+            continue;
+        if (!FILES[i].kind)
+            return read_kind(path.data, out->tokenizer, sizeof out->tokenizer, err);
+        snprintf(out->tokenizer, sizeof out->tokenizer, "%s (%s)", FILES[i].kind, FILES[i].file);
+        return RRK_OK;
+    }
+    snprintf(out->tokenizer, sizeof out->tokenizer, "none");
+    return RRK_OK;
+}
+
+/*
+ * A thread's activations: five rows of the model's width for each token of a batch (a state, its query, key and value,
+ * and what attention makes of them), and a block of rows in the feed-forward's width.
+ */
+static uint64_t scratch_of(const enc_config *config, const rrk_encoder_info *info)
+{
+    uint64_t n_tokens = RRK_MAX((uint64_t)RRK_ENCODER_DEFAULT_BATCH_TOKENS, (uint64_t)info->max_tokens);
+    uint64_t batch = n_tokens * 5 * config->d_model;
+    uint64_t block = (uint64_t)PRODUCT_ROWS * (3 * (uint64_t)config->d_model + config->d_ff);
+    return (uint64_t)info->n_threads * (batch + block) * sizeof(float);
+}
+
+rrk_status cli_model_facts_read(cli_model_facts *out, const char *folder, const rrk_encoder_info *info, rrk_error *err)
+{
+    enc_config config RRK_AUTO(enc_config_free) = {0};
+    *out = (cli_model_facts){0};
+    RRK_TRY(enc_config_read(&config, folder, err));
+    out->n_heads = config.n_heads;
+    out->scratch_bytes = scratch_of(&config, info);
+    RRK_TRY(read_tokenizer(out, folder, err));
+    return read_weights(out, folder, err);
+}

@@ -14,22 +14,23 @@ static const char *const PIECES[] = {
     "[PAD]", "[UNK]", "[CLS]", "[SEP]",        "a", "b",   "##a", "##b", "kettle",   "##s",       "ae", "!",
     "[",     "]",     "CLS",   "\xe6\xb0\xb4", "e", "##e", "1",   "##2", "\xc3\xa9", "##\xc3\xa9"};
 
-static void fill(base_map **vocab, base_map **specials)
+enum { N_SPECIALS = 4 }; /* they come first in PIECES */
+
+static base_map *map_of_pieces(size_t n)
 {
-    FUZZ_CHECK(base_map_new(vocab, RRK_COUNT(PIECES), NULL) == RRK_OK);
-    FUZZ_CHECK(base_map_new(specials, 4, NULL) == RRK_OK);
-    for (size_t i = 0; i < RRK_COUNT(PIECES); i++)
-        FUZZ_CHECK(base_map_put(*vocab, rrk_text_of(PIECES[i]), (int64_t)i, NULL, NULL) == RRK_OK);
-    for (size_t i = 0; i < 4; i++)
-        FUZZ_CHECK(base_map_put(*specials, rrk_text_of(PIECES[i]), (int64_t)i, NULL, NULL) == RRK_OK);
+    base_map *map;
+    FUZZ_CHECK(base_map_new(&map, n, NULL) == RRK_OK);
+    for (size_t i = 0; i < n; i++)
+        FUZZ_CHECK(base_map_put(map, rrk_text_of(PIECES[i]), (int64_t)i, NULL, NULL) == RRK_OK);
+    return map;
 }
 
 static enc_tokenizer *tokenizer_of(unsigned flags)
 {
     static enc_tokenizer *made[16];
-    static base_map *vocab, *specials;
+    static base_map *vocab;
     if (!vocab)
-        fill(&vocab, &specials);
+        vocab = map_of_pieces(RRK_COUNT(PIECES));
     if (!made[flags]) {
         enc_wordpiece_options options = {.clean_text = flags & 1,
                                          .handle_chinese = flags & 2,
@@ -38,7 +39,8 @@ static enc_tokenizer *tokenizer_of(unsigned flags)
                                          .max_word_chars = 20,
                                          .prefix = "##"};
         enc_specials ids = {.pad = 0, .unk = 1, .cls = 2, .sep = 3};
-        FUZZ_CHECK(enc_wordpiece_new(&made[flags], vocab, specials, &ids, &options, NULL) == RRK_OK);
+        base_map *specials = map_of_pieces(N_SPECIALS); /* the tokenizer takes it over */
+        FUZZ_CHECK(enc_wordpiece_new(&made[flags], vocab, &specials, &ids, &options, NULL) == RRK_OK);
     }
     return made[flags];
 }

@@ -62,7 +62,7 @@ static rrk_status open_reranker(labelling *l, rrk_error *err)
     rrk_reranker_options_init(&given);
     cli_llm_fill(&l->llm, &values->list, &given);
     given.complete = 1;
-    return rrk_reranker_open(&l->batch.reranker, "sliding", &given, err);
+    return cli_reranker_open(&l->batch.reranker, "sliding", &given, err);
 }
 
 static bool is_labelled(void *ctx, rrk_text qid)

@@ -135,7 +135,7 @@ Test(llm_resume, with_other_options_is_refused_by_name, .fini = stop)
     cr_assert(child_exists(partial) && endpoint_calls(&llm) == before);
     ASK(result, &llm, "rerank", "-S", "full", "-c", endpoint_candidates(), "-o", run, "--resume", "--dry-run");
     expect_code(0);
-    cr_assert_not_null(strstr(result.out, "2 of them finished before, 15 passages: 1 calls"), "%s", result.out);
+    cr_assert_not_null(strstr(result.out, "2 of them finished before, 15 passages: 1 call,"), "%s", result.out);
 }
 
 Test(llm_resume, with_other_candidates_is_refused_by_the_query, .fini = stop)
@@ -223,7 +223,7 @@ Test(llm_resume, an_interrupted_labelling_goes_on, .fini = stop)
     size_t before = endpoint_calls(&llm);
     ASK(result, &llm, "label", "-c", endpoint_candidates(), "-o", labels, "--dry-run");
     expect_code(0);
-    cr_assert_not_null(strstr(result.out, "2 of them finished before, 15 passages: 1 calls"), "%s", result.out);
+    cr_assert_not_null(strstr(result.out, "2 of them finished before, 15 passages: 1 call,"), "%s", result.out);
     ASK(result, &llm, "label", "-c", endpoint_candidates(), "-o", labels);
     expect_code(0);
     cr_assert_eq(endpoint_calls(&llm) - before, 1);

@@ -213,6 +213,24 @@ Test(llm_resume, labels_are_two_permutations, .fini = stop)
     expect_label(result.out, "q3", 'c');
 }
 
+Test(llm_resume, labels_can_say_where_they_come_from, .fini = stop)
+{
+    const char *labels = child_path("said.jsonl"), *verb, *model, *hash, *candidates;
+    int window, calls;
+    endpoint_start(&llm);
+    ASK(result, &llm, "label", "-c", endpoint_candidates(), "-o", labels, "--window", "4", "--provenance");
+    expect_code(0);
+    json_t *json = json_loads(child_slurp(child_path("said.jsonl.json")), 0, NULL);
+    cr_assert_eq(json_unpack(json, "{s:s, s:s, s:s, s:{s:i, s:s}, s:{s:i}}", "verb", &verb, "model", &model,
+                             "prompt_sha256", &hash, "options", "window", &window, "candidates", &candidates, "counts",
+                             "calls", &calls),
+                 0, "%s", child_slurp(child_path("said.jsonl.json")));
+    cr_assert(strcmp(verb, "label") == 0 && strcmp(model, "m") == 0 && strlen(hash) == 64 && window == 4 && calls == 9);
+    json_decref(json);
+    ASK(result, &llm, "label", "-c", endpoint_candidates(), "--provenance");
+    cr_assert(result.code == 2 && strstr(result.err, "--provenance needs --output FILE"), "%s", result.err);
+}
+
 Test(llm_resume, an_interrupted_labelling_goes_on, .fini = stop)
 {
     const char *labels = child_path("labels.jsonl");

@@ -197,11 +197,6 @@ size_t llm_max_in_flight(const rrk_llm *llm)
     return llm->options.max_in_flight;
 }
 
-const char *llm_model(const rrk_llm *llm)
-{
-    return llm->model;
-}
-
 rrk_status llm_lease_loop(rrk_llm *llm, net_loop **out, rrk_error *err)
 {
     pthread_mutex_lock(&llm->lock);

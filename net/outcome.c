@@ -85,11 +85,11 @@ static void explain(net_transfer *transfer, CURLcode code)
     while (row < RRK_COUNT(ENDS) && ENDS[row].code != code)
         row++;
     bool known = row < RRK_COUNT(ENDS);
-    const char *what = known ? ENDS[row].what : "cannot be spoken to";
     reply->may_retry = known && ENDS[row].blame == CONNECTION;
     char room[96];
     base_fail(&reply->error, RRK_E_UPSTREAM, (int)code, "%s%s %s (%s)", transfer->peer,
-              transfer->loop->has_proxy ? ", through the proxy," : "", what, reason(transfer, code, room, sizeof room));
+              transfer->loop->has_proxy ? ", through the proxy," : "", known ? ENDS[row].what : "cannot be spoken to",
+              reason(transfer, code, room, sizeof room));
 }
 
 static void take_figures(net_transfer *transfer)

@@ -80,39 +80,60 @@ void base_file_unmap(base_mapping *mapping)
     *mapping = (base_mapping){0};
 }
 
-rrk_status base_output_open(base_output *out, const char *path, rrk_error *err)
+/* A file beside the target, with the mode that a new file has. */
+static rrk_status open_temporary(base_output *out, rrk_error *err)
 {
-    *out = (base_output){0};
-    if (strcmp(path, "-") == 0) {
-        out->stream = stdout;
-        out->path = base_strdup("standard output");
-        return out->path ? RRK_OK : base_fail_nomem(err, sizeof "standard output");
-    }
-    size_t len = strlen(path);
-    out->path = base_strdup(path);
-    out->temporary = base_alloc(len + sizeof ".XXXXXX", 1);
-    if (!out->path || !out->temporary) {
-        base_output_abort(out);
-        return base_fail_nomem(err, len);
-    }
-    snprintf(out->temporary, len + sizeof ".XXXXXX", "%s.XXXXXX", path);
+    size_t size = strlen(out->path) + sizeof ".XXXXXX";
+    out->temporary = base_alloc(size, 1);
+    if (!out->temporary)
+        return base_fail_nomem(err, size);
+    snprintf(out->temporary, size, "%s.XXXXXX", out->path);
     int fd = mkostemp(out->temporary, O_CLOEXEC);
     if (fd < 0) {
         int cause = errno;
         base_free(RRK_STEAL(out->temporary));
-        base_output_abort(out);
-        return base_fail_errno(err, cause, "create", path);
+        return base_fail_errno(err, cause, "create", out->path);
     }
     mode_t mask = umask(0);
     umask(mask);
     fchmod(fd, 0666 & ~mask);
     out->stream = fdopen(fd, "w");
-    if (!out->stream) {
-        close(fd);
-        base_output_abort(out);
-        return base_fail_nomem(err, sizeof(FILE));
+    if (out->stream)
+        return RRK_OK;
+    close(fd);
+    return base_fail_nomem(err, sizeof(FILE));
+}
+
+/* A device or a pipe is written to as it is: to rename a file over it would take it away from everybody. */
+static rrk_status open_in_place(base_output *out, rrk_error *err)
+{
+    out->stream = fopen(out->path, "we");
+    return out->stream ? RRK_OK : base_fail_errno(err, errno, "open", out->path);
+}
+
+static rrk_status open_output(base_output *out, const char *path, rrk_error *err)
+{
+    bool standard = strcmp(path, "-") == 0;
+    struct stat st;
+    out->path = base_strdup(standard ? "standard output" : path);
+    if (!out->path)
+        return base_fail_nomem(err, strlen(path));
+    if (standard) {
+        out->stream = stdout;
+        return RRK_OK;
     }
-    return RRK_OK;
+    if (stat(path, &st) != 0 || S_ISREG(st.st_mode))
+        return open_temporary(out, err);
+    return S_ISDIR(st.st_mode) ? base_fail_errno(err, EISDIR, "write", path) : open_in_place(out, err);
+}
+
+rrk_status base_output_open(base_output *out, const char *path, rrk_error *err)
+{
+    *out = (base_output){0};
+    rrk_status status = open_output(out, path, err);
+    if (status != RRK_OK)
+        base_output_abort(out);
+    return status;
 }
 
 static rrk_status finish_temporary(base_output *out, rrk_error *err)
@@ -131,23 +152,32 @@ static rrk_status finish_temporary(base_output *out, rrk_error *err)
     return RRK_OK;
 }
 
+static rrk_status finish_in_place(base_output *out, rrk_error *err)
+{
+    FILE *stream = out->stream;
+    bool standard = stream == stdout;
+    if (!standard)
+        out->stream = NULL;
+    if ((standard ? fflush(stream) : fclose(stream)) != 0)
+        return base_fail_errno(err, errno, "write", out->path);
+    return RRK_OK;
+}
+
 rrk_status base_output_commit(base_output *out, rrk_error *err)
 {
     rrk_status status = RRK_OK;
     errno = 0;
     if (ferror(out->stream))
         status = base_fail_errno(err, EIO, "write", out->path);
-    else if (out->temporary)
-        status = finish_temporary(out, err);
-    else if (fflush(out->stream) != 0)
-        status = base_fail_errno(err, errno, "write", out->path);
+    else
+        status = out->temporary ? finish_temporary(out, err) : finish_in_place(out, err);
     base_output_abort(out);
     return status;
 }
 
 void base_output_abort(base_output *out)
 {
-    if (out->stream && out->temporary)
+    if (out->stream && out->stream != stdout)
         fclose(out->stream);
     if (out->temporary)
         unlink(out->temporary);

@@ -22,12 +22,13 @@ void base_file_unmap(base_mapping *mapping); /* a zeroed mapping is fine */
 
 /*
  * A file that appears under its name only when it is complete: written beside it, flushed, then renamed. "-" is standard
- * output. Usage: open, write to ->stream, commit; abort on failure (harmless after commit).
+ * output; that, a device and a pipe are written to as they are. A folder is refused at once. Usage: open, write to
+ * ->stream, commit; abort on failure (harmless after commit).
  */
 typedef struct base_output {
     FILE *stream;
     char *path;      /* owned */
-    char *temporary; /* owned; NULL for standard output */
+    char *temporary; /* owned; NULL for what is written to as it is */
 } base_output;
 
 rrk_status base_output_open(base_output *out, const char *path, rrk_error *err);

@@ -25,11 +25,6 @@ void base_topk_free(base_topk *top)
     *top = (base_topk){0};
 }
 
-void base_topk_clear(base_topk *top)
-{
-    top->len = 0;
-}
-
 static void swap(base_topk_item *a, base_topk_item *b)
 {
     base_topk_item t = *a;

@@ -21,9 +21,8 @@ typedef struct base_topk {
 rrk_status base_topk_init(base_topk *top, size_t k, rrk_error *err);
 void base_topk_free(base_topk *top); /* also for RRK_AUTO */
 void base_topk_push(base_topk *top, double score, int64_t key);
-/* Sorts what was kept best first in place; the heap is used up until base_topk_clear(). */
+/* Sorts what was kept best first in place; the heap is used up. */
 void base_topk_sort(base_topk *top);
-void base_topk_clear(base_topk *top);
 
 /* True when a comes before b. */
 bool base_topk_before(const base_topk_item *a, const base_topk_item *b);

@@ -27,6 +27,7 @@ int cli_usage_error(const cli_verb *verb, const char *format, ...)
 typedef struct bound_row {
     const cli_option *option;
     void *values;
+    const char **given; /* where the first option given of its table is kept; may be NULL */
     bool seen;
 } bound_row;
 
@@ -35,18 +36,21 @@ typedef struct row_list {
     size_t n;
 } row_list;
 
-static void add_rows(row_list *list, const cli_option *options, size_t n_options, void *values)
+static void add_rows(row_list *list, const cli_option *options, size_t n_options, void *values, const char **given)
 {
     for (size_t i = 0; i < n_options && list->n < CLI_MAX_OPTIONS; i++)
-        list->rows[list->n++] = (bound_row){&options[i], values, false};
+        list->rows[list->n++] = (bound_row){&options[i], values, given, false};
 }
 
 static void collect_rows(const cli_verb *verb, void *values, row_list *list)
 {
-    add_rows(list, verb->options, verb->n_options, values);
-    for (size_t i = 0; i < CLI_MAX_SHARED && verb->shared[i].table; i++)
-        add_rows(list, verb->shared[i].table->options, verb->shared[i].table->n_options,
-                 (char *)values + verb->shared[i].offset);
+    add_rows(list, verb->options, verb->n_options, values, NULL);
+    for (size_t i = 0; i < CLI_MAX_SHARED && verb->shared[i].table; i++) {
+        const cli_table *table = verb->shared[i].table;
+        char *own = (char *)values + verb->shared[i].offset;
+        const char **given = table->given ? (const char **)(void *)(own + table->given) : NULL;
+        add_rows(list, table->options, table->n_options, own, given);
+    }
 }
 
 static void print_option(const cli_option *option, FILE *out)
@@ -212,6 +216,13 @@ static int missing_option(const cli_verb *verb, const row_list *list)
     return CLI_GO_ON;
 }
 
+static void note_given(bound_row *row)
+{
+    row->seen = true;
+    if (row->given && !*row->given)
+        *row->given = row->option->name;
+}
+
 int cli_parse(const cli_verb *verb, int argc, char **argv, void *values, int *first)
 {
     getopt_tables tables = {0};
@@ -232,7 +243,7 @@ int cli_parse(const cli_verb *verb, int argc, char **argv, void *values, int *fi
         int taken = take_value(verb, row, optarg ? optarg : value_behind_blank(row->option, argc, argv));
         if (taken != CLI_GO_ON)
             return taken;
-        row->seen = true;
+        note_given(row);
     }
     *first = optind;
     return missing_option(verb, &list);

@@ -80,6 +80,7 @@ typedef struct cli_table {
     const char *title; /* of its part of --help */
     const cli_option *options;
     size_t n_options;
+    size_t given; /* offset of a const char *: the first of them on the command line, NULL: none; 0: is not kept */
 } cli_table;
 
 typedef struct cli_shared {
@@ -149,6 +150,9 @@ int cli_columns(FILE *stream); /* of the terminal; 100 when it is none */
 #define CLI_NUMBER_SIZE 32
 const char *cli_format_count(char out[CLI_NUMBER_SIZE], uint64_t n);
 const char *cli_format_bytes(char out[CLI_NUMBER_SIZE], uint64_t n);
+/* "1 query" and "1,234 queries". */
+#define CLI_THINGS_SIZE 64
+const char *cli_format_things(char out[CLI_THINGS_SIZE], uint64_t n, const char *one, const char *many);
 
 /* At most columns characters of text on one line, control characters turned to blanks; returns characters written. */
 size_t cli_put_text(FILE *out, rrk_text text, size_t columns);

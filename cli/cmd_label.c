@@ -8,10 +8,13 @@
 
 #include "base/clock.h"
 
+#include <jansson.h>
+
 typedef struct label_values {
     const char *output;
     size_t timeout_ms;
     bool dry_run;
+    bool provenance;
     bool json;
     cli_source_values source;
     cli_llm_values llm;
@@ -23,6 +26,7 @@ static const cli_option options[] = {
     CLI_TEXT_ROW("output", 'o', AT(output), "FILE", "labels are appended to it, its queries not asked (-: to stdout)"),
     CLI_COUNT_ROW("timeout", 0, AT(timeout_ms), "give up after so many milliseconds a query", 0, 1e9),
     CLI_FLAG_ROW("dry-run", 0, AT(dry_run), "print the calls, tokens and price to expect, ask nothing"),
+    CLI_FLAG_ROW("provenance", 0, AT(provenance), "write FILE.json beside the labels: model, options, counts"),
     CLI_FLAG_ROW("json", 0, AT(json), "print the statistics as JSON on standard error"),
 };
 static const cli_verb verb = {
@@ -43,6 +47,8 @@ typedef struct labelling {
     cli_llm llm;
     cli_label_file file;
     cli_batch batch;
+    char prompt_hash[65];
+    base_buf options; /* a JSON object */
 } labelling;
 
 static void labelling_free(labelling *l)
@@ -51,6 +57,7 @@ static void labelling_free(labelling *l)
     cli_source_free(l->batch.source);
     rrk_reranker_close(l->batch.reranker);
     cli_llm_close(&l->llm);
+    base_buf_free(&l->options);
 }
 
 static rrk_status open_reranker(labelling *l, rrk_error *err)
@@ -62,7 +69,32 @@ static rrk_status open_reranker(labelling *l, rrk_error *err)
     rrk_reranker_options_init(&given);
     cli_llm_fill(&l->llm, &values->list, &given);
     given.complete = 1;
-    return rrk_reranker_open(&l->batch.reranker, "sliding", &given, err);
+    return cli_reranker_open(&l->batch.reranker, "sliding", &given, err);
+}
+
+static void free_json(json_t **json)
+{
+    json_decref(*json);
+}
+
+/* What labels depend on. */
+static rrk_status describe(labelling *l, rrk_error *err)
+{
+    const cli_source_values *source = &l->values->source;
+    base_buf llm RRK_AUTO(base_buf_free) = {.max = SIZE_MAX / 2};
+    RRK_TRY(cli_prompt_hash(&l->values->list, l->prompt_hash, err));
+    RRK_TRY(cli_llm_describe(&l->values->llm, &l->values->list, true, &llm, err));
+    json_t *json RRK_AUTO(free_json) = json_loads(llm.data, 0, NULL);
+    json_t *more RRK_AUTO(free_json) =
+        json_pack("{s:I, s:s*, s:s*, s:s*, s:s*}", "timeout_ms", (json_int_t)l->values->timeout_ms, "candidates",
+                  source->candidates, "store", source->store, "run", source->run, "queries", source->queries);
+    char *text = more && json_object_update(json, more) == 0 ? json_dumps(json, JSON_COMPACT) : NULL;
+    if (!text)
+        return base_fail_nomem(err, llm.len);
+    l->options.max = SIZE_MAX / 2;
+    rrk_status status = base_buf_append_string(&l->options, text, err);
+    free(text);
+    return status;
 }
 
 static bool is_labelled(void *ctx, rrk_text qid)
@@ -95,14 +127,17 @@ static void fill_batch(labelling *l)
 static rrk_status run(labelling *l, rrk_error *err)
 {
     const label_values *values = l->values;
-    cli_report report = {.verb = verb.name, .strategy = "sliding", .model = values->llm.model, .options = "{}"};
+    cli_report report = {.verb = verb.name, .strategy = "sliding", .model = values->llm.model};
     RRK_TRY(cli_source_open(&l->batch.source, &values->source, err));
     RRK_TRY(open_reranker(l, err));
+    RRK_TRY(describe(l, err));
     RRK_TRY(cli_label_open(&l->file, values->output, values->dry_run, err));
     fill_batch(l);
     report.endpoint = l->llm.endpoint;
     report.price = &l->llm.price;
     report.totals = &l->batch.totals;
+    report.options = l->options.data;
+    report.prompt_hash = l->prompt_hash;
     if (values->dry_run) {
         RRK_TRY(cli_batch_predict(&l->batch, err));
         cli_report_predict(&report, values->json, stdout);
@@ -113,7 +148,7 @@ static rrk_status run(labelling *l, rrk_error *err)
     report.elapsed_s = base_ms_since(started) / 1000;
     RRK_TRY(cli_label_close(&l->file, err));
     cli_report_print(&report, values->json, stderr);
-    return RRK_OK;
+    return values->provenance ? cli_report_write(&report, values->output, err) : RRK_OK;
 }
 
 int cli_label(int argc, char **argv)
@@ -127,6 +162,8 @@ int cli_label(int argc, char **argv)
         return code;
     if (first < argc)
         return cli_usage_error(&verb, "unexpected operand '%s'", argv[first]);
+    if (values.provenance && strcmp(values.output, "-") == 0)
+        return cli_usage_error(&verb, "--provenance needs --output FILE");
     if ((code = cli_source_check(&verb, &values.source)) != CLI_GO_ON ||
         (code = cli_llm_check(&verb, &values.llm, values.source.store)) != CLI_GO_ON ||
         (code = cli_list_check(&verb, &values.list, true)) != CLI_GO_ON)

@@ -240,8 +240,9 @@ static rrk_status finish(job *j, rrk_error *err)
     const cli_totals *totals = &j->batch.totals;
     cli_report report = report_of(j);
     if (totals->n_failed > 0 && totals->n_failed == totals->n_queries && !j->batch.keep)
-        return base_fail(err, RRK_E_UPSTREAM, 0, "none of %llu queries was ranked",
-                         (unsigned long long)totals->n_queries);
+        return totals->n_queries == 1 ? base_fail(err, RRK_E_UPSTREAM, 0, "the query was not ranked")
+                                      : base_fail(err, RRK_E_UPSTREAM, 0, "none of %llu queries was ranked",
+                                                  (unsigned long long)totals->n_queries);
     RRK_TRY(base_output_commit(&j->output, err));
     if (j->partial.stream && totals->n_failed == 0)
         RRK_TRY(cli_partial_remove(&j->partial, err));
@@ -274,7 +275,7 @@ static rrk_status run(job *j, rrk_error *err)
     rrk_reranker_options_init(&given);
     RRK_TRY(cli_source_open(&j->batch.source, &j->values->source, err));
     RRK_TRY(open_model(j, &given, err));
-    RRK_TRY(rrk_reranker_open(&j->batch.reranker, strategy_names[j->values->strategy], &given, err));
+    RRK_TRY(cli_reranker_open(&j->batch.reranker, strategy_names[j->values->strategy], &given, err));
     RRK_TRY(describe(j, err));
     RRK_TRY(open_partial(j, err));
     fill_batch(j);
@@ -299,8 +300,12 @@ static int check_strategy(const rerank_values *values)
             return cli_usage_error(&verb, "--strategy %s needs --model", name);
         if (values->llm.url || values->llm.model)
             return cli_usage_error(&verb, "--strategy %s excludes --llm and --llm-model", name);
-        return values->dry_run ? cli_usage_error(&verb, "--dry-run is for full and sliding") : CLI_GO_ON;
+        if (values->dry_run)
+            return cli_usage_error(&verb, "--dry-run is for full and sliding");
+        return cli_llm_refuse(&verb, &values->llm, &values->list);
     }
+    if (values->threads)
+        return cli_usage_error(&verb, "--threads is for embedding and cross");
     if (values->long_passage)
         return cli_usage_error(&verb, "--long chunk is for embedding and cross");
     if (values->model)

@@ -103,14 +103,14 @@ static rrk_status retrieve_all(retrieval *r, const eval_queries *queries, const 
     return status;
 }
 
-static rrk_status open_retriever(retrieval *r, rrk_encoder *encoder, rrk_error *err)
+static rrk_status open_retriever(rrk_retriever **out, const retrieval *r, rrk_encoder *encoder, rrk_error *err)
 {
     rrk_retriever_options given;
     rrk_retriever_options_init(&given);
     given.encoder = encoder;
     given.bm25_k1 = r->values->k1;
     given.bm25_b = r->values->b;
-    return rrk_retriever_open(&r->retriever, retriever_names[r->values->retriever], r->store, &given, err);
+    return rrk_retriever_open(out, retriever_names[r->values->retriever], r->store, &given, err);
 }
 
 static rrk_status run(const retrieve_values *values, rrk_error *err)
@@ -130,8 +130,8 @@ static rrk_status run(const retrieve_values *values, rrk_error *err)
         RRK_TRY(cli_open_encoder(&encoder, values->model, values->threads, err));
     r.store = store;
     r.tag = values->tag ? values->tag : retriever_names[values->retriever];
-    RRK_TRY(open_retriever(&r, encoder, err));
-    retriever = r.retriever;
+    RRK_TRY(open_retriever(&retriever, &r, encoder, err));
+    r.retriever = retriever;
     rrk_candidate *candidates RRK_AUTO(base_free_ptr) = base_alloc(r.capacity, sizeof *candidates);
     int64_t *rows RRK_AUTO(base_free_ptr) = base_alloc(r.capacity, sizeof *rows);
     if (!candidates || !rows)

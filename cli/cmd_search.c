@@ -120,7 +120,7 @@ static rrk_status open_parts(search *s, rrk_error *err)
         cli_llm_fill(&s->llm, &s->values.list, &reranker);
     }
     if (s->values.strategy != STRATEGY_BM25)
-        RRK_TRY(rrk_reranker_open(&s->reranker, strategy_names[s->values.strategy], &reranker, err));
+        RRK_TRY(cli_reranker_open(&s->reranker, strategy_names[s->values.strategy], &reranker, err));
     return rrk_pipeline_open(&s->pipeline, s->store, s->retriever, s->reranker, err);
 }
 
@@ -211,7 +211,7 @@ static int check_strategy(const search_values *values)
     if (!asks && values->strategy > STRATEGY_BM25 && !values->model)
         return cli_usage_error(&verb, "--strategy %s needs --model", strategy_names[values->strategy]);
     if (!asks)
-        return CLI_GO_ON;
+        return cli_llm_refuse(&verb, &values->llm, &values->list);
     if (!values->llm.url)
         return cli_usage_error(&verb, "--strategy %s needs --llm", strategy_names[values->strategy]);
     int code = cli_llm_check(&verb, &values->llm, values->store);

@@ -22,7 +22,7 @@ static const cli_option system_rows[] = {
     CLI_TEXT_ROW("label", 0, AT(label), "NAME", "what the system is called (as it is written)"),
 };
 #undef AT
-const cli_table cli_setup_table = {"each system, unless it says otherwise", setup_rows, RRK_COUNT(setup_rows)};
+const cli_table cli_setup_table = {"each system, unless it says otherwise", setup_rows, RRK_COUNT(setup_rows), 0};
 
 const char *cli_system_name(const cli_system *system)
 {
@@ -66,7 +66,14 @@ static int parse_keys(cli_system *system, const cli_verb *verb, const char *keys
         if (argv[i][2] == '\0' || argv[i][2] == '=' || strcmp(argv[i], "--help") == 0)
             return cli_usage_error(verb, "system '%s': expected NAME[:option=value,...]", system->written);
     int first;
-    return cli_parse(&rows, (int)n + 1, argv, &system->setup, &first);
+    cli_list_values *list = &system->setup.list, for_all = *list;
+    list->window = list->stride = 0;
+    int code = cli_parse(&rows, (int)n + 1, argv, &system->setup, &first);
+    if (code == CLI_GO_ON && strcmp(system->name, "full") == 0)
+        code = cli_list_check(verb, list, false);
+    list->window = list->window ? list->window : for_all.window;
+    list->stride = list->stride ? list->stride : for_all.stride;
+    return code;
 }
 
 static bool begins(const char *text, const char *with)
@@ -103,6 +110,7 @@ static int parse_system(cli_system *system, const cli_verb *verb, const cli_setu
     const char *keys = strchr(system->written, ':');
     keys = keys ? keys + 1 : system->written + strlen(system->written);
     system->setup = *defaults;
+    system->setup.llm.given = system->setup.list.given = NULL; /* what is given for all is not meant for each */
     if (is_there_already(system))
         return begins(system->written, RUN) ? parse_run(system, verb) : CLI_GO_ON;
     system->name = base_strndup(system->written, strcspn(system->written, ":"));
@@ -137,7 +145,7 @@ static rrk_status open_reranker(cli_system *system, rrk_error *err)
     rrk_reranker_options_init(&options);
     options.encoder = system->encoder;
     cli_llm_fill(&system->llm, &system->setup.list, &options);
-    return rrk_reranker_open(&system->reranker, system->name, &options, err);
+    return cli_reranker_open(&system->reranker, system->name, &options, err);
 }
 
 /* The library knows which of the two a strategy needs: one that opens without an encoder needs none. */
@@ -164,7 +172,7 @@ static int open_strategy(cli_systems *systems, cli_system *system, const cli_ver
         return code;
     rrk_status status = open_model(systems, system, n_threads, &err);
     if (status == RRK_OK)
-        return CLI_GO_ON;
+        return system->encoder ? cli_llm_refuse(verb, &system->setup.llm, &system->setup.list) : CLI_GO_ON;
     /* An unknown name, a missing --model or --llm, a stride that cannot be. */
     if (status == RRK_E_INVALID)
         return cli_usage_error(verb, "system '%s': %s", system->written, err.message);

@@ -25,8 +25,8 @@ typedef struct cli_label_file {
  * when another process writes to it.
  */
 rrk_status cli_label_open(cli_label_file *out, const char *path, bool only_look, rrk_error *err);
-rrk_status cli_label_close(cli_label_file *file,
-                           rrk_error *err); /* tells of writes that failed; a closed one is fine */
+/* Tells of writes that failed; a closed one is fine. */
+rrk_status cli_label_close(cli_label_file *file, rrk_error *err);
 bool cli_label_has(const cli_label_file *file, rrk_text qid);
 
 /* Two orders of the same passages, by id. Written and flushed when this returns. */

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <unistd.h>
 
 #define MAX_KEY_FILE_BYTES ((size_t)64 << 10)
 #define MAX_EXTRA_BODY_BYTES ((size_t)1 << 20)
@@ -40,7 +41,7 @@ static const cli_option llm_rows[] = {
     CLI_TEXT_ROW("call-log", 0, AT(call_log), "FILE", "append a JSON object a call"),
 };
 #undef AT
-const cli_table cli_llm_table = {"the LLM", llm_rows, RRK_COUNT(llm_rows)};
+const cli_table cli_llm_table = {"the LLM", llm_rows, RRK_COUNT(llm_rows), offsetof(cli_llm_values, given)};
 
 #define AT(field) offsetof(cli_list_values, field)
 static const cli_option list_rows[] = {
@@ -67,9 +68,13 @@ static const cli_option list_rows[] = {
 };
 #undef AT
 enum { N_RANKING_ONLY = 4, N_MANY_ONLY = 1 };
-const cli_table cli_ranking_table = {"ranking with the LLM", list_rows, RRK_COUNT(list_rows)};
-const cli_table cli_question_table = {"ranking with the LLM", list_rows, RRK_COUNT(list_rows) - N_MANY_ONLY};
-const cli_table cli_labelling_table = {"ranking with the LLM", list_rows, RRK_COUNT(list_rows) - N_RANKING_ONLY};
+#define LIST_TABLE(n_left_out)                                                                                         \
+    {                                                                                                                  \
+        "ranking with the LLM", list_rows, RRK_COUNT(list_rows) - (n_left_out), offsetof(cli_list_values, given)       \
+    }
+const cli_table cli_ranking_table = LIST_TABLE(0);
+const cli_table cli_question_table = LIST_TABLE(N_MANY_ONLY);
+const cli_table cli_labelling_table = LIST_TABLE(N_RANKING_ONLY);
 
 int cli_llm_check(const cli_verb *verb, const cli_llm_values *values, const char *store)
 {
@@ -93,6 +98,16 @@ int cli_list_check(const cli_verb *verb, const cli_list_values *values, bool sli
         return cli_usage_error(verb, "--%s is for sliding windows only", values->window ? "window" : "stride");
     if (values->stride >= window)
         return cli_usage_error(verb, "--stride %zu is not less than the window, %zu", values->stride, window);
+    if (values->ask_top_n && values->constrain == RRK_CONSTRAIN_STRICT)
+        return cli_usage_error(verb, "--ask-top-n and --constrain=strict exclude each other");
+    return CLI_GO_ON;
+}
+
+int cli_llm_refuse(const cli_verb *verb, const cli_llm_values *values, const cli_list_values *list)
+{
+    const char *given = values->given ? values->given : list->given;
+    if (given)
+        return cli_usage_error(verb, "--%s is for strategies that ask an LLM", given);
     return CLI_GO_ON;
 }
 
@@ -199,7 +214,10 @@ static rrk_status open_handle(cli_llm *llm, const cli_llm_values *values, rrk_er
     options.no_stream = values->no_stream;
     options.log = llm->log ? log_call : NULL;
     options.log_ctx = llm->log;
-    return rrk_llm_open(&llm->handle, &options, err);
+    if (rrk_llm_open(&llm->handle, &options, err) == RRK_OK)
+        return RRK_OK;
+    cli_name_options(err);
+    return (rrk_status)err->status;
 }
 
 static rrk_status open_cache(cli_llm *llm, const cli_llm_values *values, const char *store, rrk_error *err)
@@ -217,6 +235,8 @@ static rrk_status open_cache(cli_llm *llm, const cli_llm_values *values, const c
 static rrk_status open_parts(cli_llm *llm, const cli_llm_values *values, const char *store, rrk_error *err)
 {
     llm->model = values->model;
+    if (values->ca_file && access(values->ca_file, R_OK) != 0)
+        return base_fail_errno(err, errno, "read", values->ca_file);
     RRK_TRY(showable(values->url, &llm->endpoint, err));
     RRK_TRY(cli_price_find(&llm->price, values->prices, values->model, err));
     if (values->call_log) {
@@ -262,6 +282,15 @@ cli_llm_values cli_llm_for_prediction(const cli_llm_values *values)
     copy.key_env = copy.key_file = copy.call_log = copy.cache_store = NULL;
     copy.cache = RRK_CACHE_OFF;
     return copy;
+}
+
+rrk_status cli_reranker_open(rrk_reranker **out, const char *strategy, const rrk_reranker_options *options,
+                             rrk_error *err)
+{
+    if (rrk_reranker_open(out, strategy, options, err) == RRK_OK)
+        return RRK_OK;
+    cli_name_options(err);
+    return (rrk_status)err->status;
 }
 
 void cli_llm_fill(const cli_llm *llm, const cli_list_values *values, rrk_reranker_options *options)

@@ -33,6 +33,7 @@ typedef struct cli_llm_values {
     const char *cache_store; /* NULL: the verb's own store */
     const char *prices;
     const char *call_log;
+    const char *given; /* the first of these on the command line; NULL: none */
 } cli_llm_values;
 
 #define CLI_LLM_DEFAULTS                                                                                               \
@@ -54,7 +55,8 @@ typedef struct cli_list_values {
     size_t passes;
     bool ask_top_n;
     bool no_early_stop;
-    int on_error; /* CLI_ON_ERROR_... */
+    int on_error;      /* CLI_ON_ERROR_... */
+    const char *given; /* as above */
 } cli_list_values;
 
 enum { CLI_ON_ERROR_FAIL, CLI_ON_ERROR_KEEP };
@@ -70,6 +72,8 @@ extern const cli_table cli_labelling_table; /* the same without what makes no se
  */
 int cli_llm_check(const cli_verb *verb, const cli_llm_values *values, const char *store);
 int cli_list_check(const cli_verb *verb, const cli_list_values *values, bool sliding);
+/* For a strategy without an LLM: the first option that only an LLM would look at is a usage error. */
+int cli_llm_refuse(const cli_verb *verb, const cli_llm_values *values, const cli_list_values *list);
 
 /* A key from an environment variable or, before that, a file; either may be NULL. *out is NULL when both are. */
 rrk_status cli_read_key(const char *variable, const char *file, char **out, rrk_error *err);
@@ -96,6 +100,13 @@ cli_llm_values cli_llm_for_prediction(const cli_llm_values *values);
 
 /* llm and cache are borrowed by options. */
 void cli_llm_fill(const cli_llm *llm, const cli_list_values *values, rrk_reranker_options *options);
+
+/* rrk_reranker_open(), with the user's names for options in its messages. */
+rrk_status cli_reranker_open(rrk_reranker **out, const char *strategy, const rrk_reranker_options *options,
+                             rrk_error *err);
+
+/* The library calls options by its own names; in the message the user's stand instead, as "--llm" for "url". */
+void cli_name_options(rrk_error *err);
 
 /* The options that answers depend on, as a JSON object without the key. sliding: windows are looked at. */
 rrk_status cli_llm_describe(const cli_llm_values *values, const cli_list_values *list, bool sliding, base_buf *out,

@@ -170,10 +170,10 @@ static void put_tokens(const rrk_rank_stats *rank, const char *about, FILE *out)
 /* "387 calls (12 repetitions, 3 failed), 40 from the cache, " */
 static void put_calls(const rrk_rank_stats *rank, FILE *out)
 {
-    char calls[CLI_NUMBER_SIZE], cached[CLI_NUMBER_SIZE];
-    fprintf(out, "%s calls", cli_format_count(calls, rank->n_calls));
+    char calls[CLI_THINGS_SIZE], repetitions[CLI_THINGS_SIZE], cached[CLI_NUMBER_SIZE];
+    fputs(cli_format_things(calls, rank->n_calls, "call", "calls"), out);
     if (rank->n_retries || rank->n_failed_calls)
-        fprintf(out, " (%llu repetitions, %llu failed)", (unsigned long long)rank->n_retries,
+        fprintf(out, " (%s, %llu failed)", cli_format_things(repetitions, rank->n_retries, "repetition", "repetitions"),
                 (unsigned long long)rank->n_failed_calls);
     if (rank->n_cached)
         fprintf(out, ", %s answered from the cache", cli_format_count(cached, rank->n_cached));
@@ -183,8 +183,8 @@ static void put_calls(const rrk_rank_stats *rank, FILE *out)
 /* What is worth a second line: answers that had to be mended, thinking, and what early stopping saved. */
 static void put_replies(const rrk_rank_stats *rank, FILE *out)
 {
-    char saved[CLI_NUMBER_SIZE], thinking[CLI_NUMBER_SIZE];
-    fprintf(out, "%llu answers in order, %llu mended", (unsigned long long)rank->n_ok,
+    char ok[CLI_THINGS_SIZE], saved[CLI_NUMBER_SIZE], thinking[CLI_NUMBER_SIZE];
+    fprintf(out, "%s in order, %llu mended", cli_format_things(ok, rank->n_ok, "answer", "answers"),
             (unsigned long long)rank->n_malformed);
     if (rank->n_malformed)
         fprintf(out, " (identifiers: %llu repeated, %llu missing, %llu out of range)",
@@ -203,13 +203,15 @@ static void put_replies(const rrk_rank_stats *rank, FILE *out)
 
 static void put_queries(const cli_totals *totals, FILE *out)
 {
-    char queries[CLI_NUMBER_SIZE], passages[CLI_NUMBER_SIZE];
-    fprintf(out, "%s queries", cli_format_count(queries, totals->n_queries));
+    char queries[CLI_THINGS_SIZE], passages[CLI_THINGS_SIZE], shortened[CLI_NUMBER_SIZE];
+    fputs(cli_format_things(queries, totals->n_queries, "query", "queries"), out);
     if (totals->n_resumed)
         fprintf(out, ", %llu of them finished before", (unsigned long long)totals->n_resumed);
     if (totals->n_failed)
         fprintf(out, ", %llu without an answer", (unsigned long long)totals->n_failed);
-    fprintf(out, ", %s passages", cli_format_count(passages, totals->n_passages));
+    fprintf(out, ", %s", cli_format_things(passages, totals->n_passages, "passage", "passages"));
+    if (totals->rank.n_truncated)
+        fprintf(out, " (%s shortened)", cli_format_count(shortened, totals->rank.n_truncated));
 }
 
 static void print_llm(const cli_report *report, FILE *out)
@@ -250,13 +252,13 @@ void cli_report_print(const cli_report *report, bool json, FILE *out)
 
 void cli_report_predict(const cli_report *report, bool json, FILE *out)
 {
-    char calls[CLI_NUMBER_SIZE];
+    char calls[CLI_THINGS_SIZE];
     if (json) {
         put_json(json_pack("{s:o, s:o}", "predicted", json_counts(report), "cost", json_cost(report)), out);
         return;
     }
     put_queries(report->totals, out);
-    fprintf(out, ": %s calls, ", cli_format_count(calls, report->totals->rank.n_calls));
+    fprintf(out, ": %s, ", cli_format_things(calls, report->totals->rank.n_calls, "call", "calls"));
     put_tokens(&report->totals->rank, "about ", out);
     put_cost(report, out);
     fputs("; nothing was asked\n", out);

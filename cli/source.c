@@ -24,7 +24,7 @@ static const cli_option options[] = {
     CLI_TEXT_ROW("run", 0, AT(run), "FILE", "the TREC run that names them"),
     CLI_TEXT_ROW("queries", 'q', AT(queries), "FILE", "the queries of --run"),
 };
-const cli_table cli_source_table = {"the candidates", options, RRK_COUNT(options)};
+const cli_table cli_source_table = {"the candidates", options, RRK_COUNT(options), 0};
 
 int cli_source_check(const cli_verb *verb, const cli_source_values *values)
 {

@@ -130,6 +130,13 @@ const char *cli_format_count(char out[CLI_NUMBER_SIZE], uint64_t n)
     return out;
 }
 
+const char *cli_format_things(char out[CLI_THINGS_SIZE], uint64_t n, const char *one, const char *many)
+{
+    char count[CLI_NUMBER_SIZE];
+    snprintf(out, CLI_THINGS_SIZE, "%s %s", cli_format_count(count, n), n == 1 ? one : many);
+    return out;
+}
+
 const char *cli_format_bytes(char out[CLI_NUMBER_SIZE], uint64_t n)
 {
     static const char *const units[] = {"bytes", "kB", "MB", "GB", "TB"};

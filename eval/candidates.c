@@ -4,6 +4,7 @@
 #include "eval/table.h"
 
 #include <jansson.h>
+#include <string.h>
 
 enum { MAX_ID_IN_MESSAGE = 64 };
 
@@ -70,6 +71,9 @@ static rrk_status take_id(json_t *object, const char *const *keys, rrk_text *out
         value = json_object_get(object, key);
     }
     *out = text_of(value);
+    /* Texts may have a NUL; an id goes into files of words. */
+    if (out->len && memchr(out->data, '\0', out->len))
+        return base_fail(err, RRK_E_FORMAT, 0, "a %s has a NUL in it", key);
     return RRK_OK;
 }
 
@@ -111,7 +115,7 @@ static rrk_status take_line(eval_candidates *file, rrk_text line, eval_candidate
     static const char *const ids[] = {"qid", NULL}, *const queries[] = {"query", "q_text", NULL};
     static const char *const lists[] = {"candidates", "bm25_results", NULL};
     json_error_t problem;
-    file->root = json_loadb(line.data, line.len, 0, &problem);
+    file->root = json_loadb(line.data, line.len, JSON_ALLOW_NUL, &problem);
     if (!file->root)
         return base_fail(err, RRK_E_FORMAT, 0, "not a JSON object: %.120s", problem.text);
     if (!json_is_object(file->root))

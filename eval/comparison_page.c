@@ -63,7 +63,7 @@ static void put_intro(FILE *out, const eval_comparison_report *report)
     eval_put_escaped(out, report->candidates);
     fputs("</bdi>. Judgments: <bdi>", out);
     eval_put_escaped(out, report->qrels);
-    fprintf(out, "</bdi>. %zu judged queries", report->n_queries);
+    fprintf(out, "</bdi>. %zu judged %s", report->n_queries, report->n_queries == 1 ? "query" : "queries");
     if (report->n_unjudged > 0)
         fprintf(out, "; left out, as nobody judged them: %zu", report->n_unjudged);
     fputs(".</p>\n", out);

@@ -143,7 +143,8 @@ static void put_failed(FILE *out, const eval_comparison_report *report, const ev
 
 static void put_notes(FILE *out, const eval_comparison_report *report)
 {
-    fprintf(out, "\n%zu judged queries; the same candidates for all.", report->n_queries);
+    fprintf(out, "\n%zu judged %s; the same candidates for all.", report->n_queries,
+            report->n_queries == 1 ? "query" : "queries");
     if (report->n_systems > 1)
         fprintf(out, " p: paired t-test of nDCG@10 against the first, Holm-corrected over %zu system%s.",
                 report->n_systems - 1, report->n_systems == 2 ? "" : "s");

@@ -159,11 +159,20 @@ static bool is_error(const json_t *root)
     return json_object_size(error) || json_string_length(error) || (object && strcmp(object, "error") == 0);
 }
 
+/* A login page or a gateway's complaint: its text says more than that it is none of ours. */
+static rrk_status not_an_object(const llm_answer *answer, rrk_text body, rrk_error *err)
+{
+    char message[LLM_REFUSAL_SIZE];
+    llm_refusal_read(body, answer->hidden, message);
+    return base_fail(err, RRK_E_UPSTREAM, 0, "the endpoint's reply is not a JSON object%s%s", message[0] ? ": " : "",
+                     message);
+}
+
 rrk_status llm_answer_read(llm_answer *answer, rrk_text body, rrk_error *err)
 {
     json_t *root RRK_AUTO(release) = llm_json_load(body);
     if (!json_is_object(root))
-        return base_fail(err, RRK_E_UPSTREAM, 0, "the endpoint's reply is not a JSON object");
+        return not_an_object(answer, body, err);
     if (is_error(root))
         return fail_with(answer, root, err);
     const json_t *choice = json_array_get(json_object_get(root, "choices"), 0);

@@ -119,14 +119,14 @@ static bool take_event(void *ctx, rrk_text data)
     return !call->stopped;
 }
 
-/* An endpoint that does not know how to stream answers in one piece, which begins with a brace. */
+/* An endpoint that does not know how to stream answers in one piece, which begins with a brace; '<' begins a page. */
 static void look_at_form(llm_call *call, const char *data, size_t len)
 {
     for (size_t i = 0; i < len && !call->knows_form; i++) {
         if (strchr(" \t\r\n", data[i]) && data[i])
             continue;
         call->knows_form = true;
-        call->is_whole = data[i] == '{' || data[i] == '[';
+        call->is_whole = strchr("{[<", data[i]) && data[i];
     }
 }
 

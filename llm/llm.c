@@ -164,6 +164,14 @@ rrk_status rrk_llm_open(rrk_llm **out, const rrk_llm_options *options, rrk_error
     return status;
 }
 
+/* Memory that held a key must not turn up in another allocation. */
+static void free_secret(char *secret)
+{
+    if (secret)
+        explicit_bzero(secret, strlen(secret));
+    base_free(secret);
+}
+
 void rrk_llm_close(rrk_llm *llm)
 {
     if (!llm)
@@ -175,8 +183,8 @@ void rrk_llm_close(rrk_llm *llm)
     llm_extra_free(&llm->extra);
     base_free(llm->url);
     base_free(llm->model);
-    base_free(llm->key);
-    base_free(llm->authorization);
+    free_secret(llm->key);
+    free_secret(llm->authorization);
     base_free(llm->proxy);
     base_free(llm->ca_file);
     base_free(llm);
@@ -195,11 +203,6 @@ size_t llm_context_tokens(const rrk_llm *llm)
 size_t llm_max_in_flight(const rrk_llm *llm)
 {
     return llm->options.max_in_flight;
-}
-
-const char *llm_model(const rrk_llm *llm)
-{
-    return llm->model;
 }
 
 rrk_status llm_lease_loop(rrk_llm *llm, net_loop **out, rrk_error *err)

@@ -14,7 +14,6 @@
 rrk_status llm_check_owner(const rrk_llm *llm, rrk_error *err);
 size_t llm_context_tokens(const rrk_llm *llm); /* 0: not known */
 size_t llm_max_in_flight(const rrk_llm *llm);
-const char *llm_model(const rrk_llm *llm);
 
 /*
  * Tokens that a text will roughly cost, without the model's tokenizer: an estimate from its bytes, digits, words and

@@ -81,15 +81,15 @@ static void explain(net_transfer *transfer, CURLcode code)
         base_fail_nomem(&reply->error, sizeof(void *));
         return;
     }
-    const char *what = "cannot be spoken to";
-    for (size_t i = 0; i < RRK_COUNT(ENDS); i++)
-        if (ENDS[i].code == code) {
-            what = ENDS[i].what;
-            reply->may_retry = ENDS[i].blame == CONNECTION;
-        }
+    size_t row = 0;
+    while (row < RRK_COUNT(ENDS) && ENDS[row].code != code)
+        row++;
+    bool known = row < RRK_COUNT(ENDS);
+    reply->may_retry = known && ENDS[row].blame == CONNECTION;
     char room[96];
     base_fail(&reply->error, RRK_E_UPSTREAM, (int)code, "%s%s %s (%s)", transfer->peer,
-              transfer->loop->has_proxy ? ", through the proxy," : "", what, reason(transfer, code, room, sizeof room));
+              transfer->loop->has_proxy ? ", through the proxy," : "", known ? ENDS[row].what : "cannot be spoken to",
+              reason(transfer, code, room, sizeof room));
 }
 
 static void take_figures(net_transfer *transfer)

@@ -3,6 +3,9 @@
 #include "base/alloc.h"
 #include "tests/base/scratch.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 static void expect_content(const char *path, const char *want)
 {
     char *data = NULL;
@@ -78,16 +81,48 @@ Test(output, a_missing_folder_is_named)
     base_output_abort(&out);
 }
 
-Test(output, a_target_that_cannot_be_replaced_fails_the_commit_and_leaves_no_temporary)
+Test(output, a_folder_is_refused_before_anything_is_written)
 {
     scratch s RRK_AUTO(scratch_remove) = scratch_new();
     base_output out;
     rrk_error err = {0};
-    cr_assert_eq(base_output_open(&out, s.dir, NULL), RRK_OK);
-    fputs("new", out.stream);
-    cr_assert_eq(base_output_commit(&out, &err), RRK_E_IO, "a folder stands where the file should go");
+    cr_assert_eq(base_output_open(&out, s.dir, &err), RRK_E_IO);
     cr_assert(strstr(err.message, s.dir), "%s", err.message);
+    base_output_abort(&out);
     cr_assert_eq(scratch_count(&s), 0);
+}
+
+Test(output, a_target_that_cannot_be_replaced_fails_the_commit_and_leaves_no_temporary)
+{
+    scratch s RRK_AUTO(scratch_remove) = scratch_new();
+    const char *path = scratch_path(&s, "f");
+    base_output out;
+    rrk_error err = {0};
+    cr_assert_eq(base_output_open(&out, path, NULL), RRK_OK);
+    fputs("new", out.stream);
+    cr_assert_eq(mkdir(path, 0777), 0);
+    cr_assert_eq(base_output_commit(&out, &err), RRK_E_IO, "a folder stands where the file should go");
+    cr_assert(strstr(err.message, path), "%s", err.message);
+    cr_assert_eq(scratch_count(&s), 1);
+}
+
+Test(output, a_pipe_is_written_to_and_stays_one)
+{
+    scratch s RRK_AUTO(scratch_remove) = scratch_new();
+    const char *path = scratch_path(&s, "pipe");
+    char got[8] = "";
+    base_output out;
+    struct stat st;
+    cr_assert_eq(mkfifo(path, 0600), 0);
+    int reader = open(path, O_RDONLY | O_NONBLOCK);
+    cr_assert_eq(base_output_open(&out, path, NULL), RRK_OK);
+    fputs("new", out.stream);
+    cr_assert_eq(base_output_commit(&out, NULL), RRK_OK);
+    cr_assert_eq(read(reader, got, sizeof got), 3);
+    cr_assert_str_eq(got, "new");
+    close(reader);
+    cr_assert(stat(path, &st) == 0 && S_ISFIFO(st.st_mode));
+    cr_assert_eq(scratch_count(&s), 1);
 }
 
 Test(output, a_write_that_failed_fails_the_commit)

@@ -4,6 +4,7 @@
 
 #include <criterion/criterion.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,7 +52,8 @@ static inline void scratch_remove(scratch *s)
 {
     DIR *dir = opendir(s->dir);
     for (struct dirent *e = dir ? readdir(dir) : NULL; e; e = readdir(dir))
-        unlinkat(dirfd(dir), e->d_name, 0);
+        if (unlinkat(dirfd(dir), e->d_name, 0) != 0)
+            unlinkat(dirfd(dir), e->d_name, AT_REMOVEDIR);
     if (dir)
         closedir(dir);
     rmdir(s->dir);

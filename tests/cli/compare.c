@@ -158,6 +158,8 @@ Test(compare, what_is_wrong_is_named_before_any_work, .init = make_files)
     expect(2, "expected run:FILE");
     COMPARE("--llm", "http://127.0.0.1:1/v1", "--llm-model", "m", "sliding:window=4,stride=4");
     expect(2, "system 'sliding:window=4,stride=4': ");
+    COMPARE("--llm", "http://127.0.0.1:1/v1", "--llm-model", "m", "--window", "10", "full:stride=4");
+    expect(2, "--stride is for sliding windows only");
 }
 
 Test(compare, takes_as_many_systems_as_the_limit_and_no_more, .init = make_files)
@@ -241,6 +243,9 @@ Test(compare, pointwise_orders_do_not_move, .init = make_files, .fini = drop_all
     cr_assert(figure(tiny, "reversed.ndcg_10") == figure(tiny, "ndcg.10"));
     cr_assert(figure(tiny, "effort.calls") == 0 && figure(tiny, "effort.tokens_in") > 8);
     cr_assert(figure(tiny, "reversed.effort.tokens_in") == figure(tiny, "effort.tokens_in"));
+    snprintf(system, sizeof system, "embedding:model=%s,passes=2", model.dir);
+    COMPARE("--threads", "1", "--window", "4", system);
+    expect(2, "--passes is for strategies that ask an LLM");
 }
 
 Test(compare_llm, an_llms_order_may_move_with_its_candidates, .init = make_files, .fini = drop_all)

@@ -135,7 +135,7 @@ Test(llm_resume, with_other_options_is_refused_by_name, .fini = stop)
     cr_assert(child_exists(partial) && endpoint_calls(&llm) == before);
     ASK(result, &llm, "rerank", "-S", "full", "-c", endpoint_candidates(), "-o", run, "--resume", "--dry-run");
     expect_code(0);
-    cr_assert_not_null(strstr(result.out, "2 of them finished before, 15 passages: 1 calls"), "%s", result.out);
+    cr_assert_not_null(strstr(result.out, "2 of them finished before, 15 passages: 1 call,"), "%s", result.out);
 }
 
 Test(llm_resume, with_other_candidates_is_refused_by_the_query, .fini = stop)
@@ -213,6 +213,24 @@ Test(llm_resume, labels_are_two_permutations, .fini = stop)
     expect_label(result.out, "q3", 'c');
 }
 
+Test(llm_resume, labels_can_say_where_they_come_from, .fini = stop)
+{
+    const char *labels = child_path("said.jsonl"), *verb, *model, *hash, *candidates;
+    int window, calls;
+    endpoint_start(&llm);
+    ASK(result, &llm, "label", "-c", endpoint_candidates(), "-o", labels, "--window", "4", "--provenance");
+    expect_code(0);
+    json_t *json = json_loads(child_slurp(child_path("said.jsonl.json")), 0, NULL);
+    cr_assert_eq(json_unpack(json, "{s:s, s:s, s:s, s:{s:i, s:s}, s:{s:i}}", "verb", &verb, "model", &model,
+                             "prompt_sha256", &hash, "options", "window", &window, "candidates", &candidates, "counts",
+                             "calls", &calls),
+                 0, "%s", child_slurp(child_path("said.jsonl.json")));
+    cr_assert(strcmp(verb, "label") == 0 && strcmp(model, "m") == 0 && strlen(hash) == 64 && window == 4 && calls == 9);
+    json_decref(json);
+    ASK(result, &llm, "label", "-c", endpoint_candidates(), "--provenance");
+    cr_assert(result.code == 2 && strstr(result.err, "--provenance needs --output FILE"), "%s", result.err);
+}
+
 Test(llm_resume, an_interrupted_labelling_goes_on, .fini = stop)
 {
     const char *labels = child_path("labels.jsonl");
@@ -223,7 +241,7 @@ Test(llm_resume, an_interrupted_labelling_goes_on, .fini = stop)
     size_t before = endpoint_calls(&llm);
     ASK(result, &llm, "label", "-c", endpoint_candidates(), "-o", labels, "--dry-run");
     expect_code(0);
-    cr_assert_not_null(strstr(result.out, "2 of them finished before, 15 passages: 1 calls"), "%s", result.out);
+    cr_assert_not_null(strstr(result.out, "2 of them finished before, 15 passages: 1 call,"), "%s", result.out);
     ASK(result, &llm, "label", "-c", endpoint_candidates(), "-o", labels);
     expect_code(0);
     cr_assert_eq(endpoint_calls(&llm) - before, 1);

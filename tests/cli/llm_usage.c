@@ -67,6 +67,8 @@ Test(llm_usage, a_strategy_needs_what_ranks_it)
     expect_error(2, "--strategy full excludes --model");
     RERANK("full", "--long", "chunk");
     expect_error(2, "--long chunk is for embedding and cross");
+    RERANK("full", "--threads", "2");
+    expect_error(2, "--threads is for embedding and cross");
     RUN(result, NULL, "rerank", "-S", "cross", "-m", "m", "-c", "c", "--dry-run");
     expect_error(2, "--dry-run is for full and sliding");
     RUN(result, NULL, "label", "-c", "c");
@@ -77,6 +79,37 @@ Test(llm_usage, a_strategy_needs_what_ranks_it)
     expect_error(2, "--strategy sliding needs --llm");
     ASK(result, &llm, "search", "-s", "s", "q");
     expect_error(2, "--llm and --llm-model are for --strategy full and sliding");
+}
+
+Test(llm_usage, what_only_an_llm_looks_at_is_refused_without_one)
+{
+    static const char *const rows[][2] = {{"--window=5", "--window"},          {"--constrain", "--constrain"},
+                                          {"--on-error=keep", "--on-error"},   {"--prompt=chat", "--prompt"},
+                                          {"--in-flight=3", "--in-flight"},    {"--cache-store=c", "--cache-store"},
+                                          {"--extra-body={}", "--extra-body"}, {"--no-stream", "--no-stream"}};
+    char message[96];
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        snprintf(message, sizeof message, "%s is for strategies that ask an LLM", rows[i][1]);
+        RUN(result, NULL, "rerank", "-S", "cross", "-m", "m", "-c", "c", rows[i][0]);
+        expect_error(2, message);
+        if (strcmp(rows[i][1], "--on-error") == 0)
+            continue;
+        RUN(result, NULL, "search", "-s", "s", rows[i][0], "q");
+        expect_error(2, message);
+    }
+}
+
+Test(llm_usage, messages_have_the_names_of_the_command_line)
+{
+    static const char *const rows[][2] = {{"127.0.0.1/v1", "--llm must begin with http:// or https://"},
+                                          {"http://u:p@127.0.0.1/v1", "--llm holds a user name: hand a key over by "
+                                                                      "--llm-key-env or --llm-key-file"}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        RUN(result, NULL, "rerank", "-S", "full", "-c", endpoint_candidates(), "--llm", rows[i][0], "--llm-model", "m");
+        expect_error(1, rows[i][1]);
+    }
+    RERANK("full", "--constrain=strict", "--ask-top-n");
+    expect_error(2, "--ask-top-n and --constrain=strict exclude each other");
 }
 
 Test(llm_usage, labels_have_no_shortcuts)
@@ -119,9 +152,13 @@ Test(llm_usage, limits_hold_to_the_unit)
 Test(llm_usage, files_and_bodies_that_are_no_good_are_named)
 {
     RERANK("full", "--extra-body", "{bad");
-    expect_error(1, "extra_body is not JSON");
+    expect_error(1, "--extra-body is not JSON");
     RERANK("full", "--extra-body", "[1]");
-    expect_error(1, "extra_body is not a JSON object");
+    expect_error(1, "--extra-body is not a JSON object");
+    RERANK("full", "--extra-body", "{\"stream\":1}");
+    expect_error(1, "--extra-body may not set 'stream'");
+    RERANK("full", "--ca-file", "/nowhere/ca.pem");
+    expect_error(1, "/nowhere/ca.pem");
     RERANK("full", "--extra-body", "@/nowhere/body.json");
     expect_error(1, "/nowhere/body.json");
     RERANK("full", "--prompt", "/nowhere/prompt.yaml");

@@ -32,7 +32,9 @@ static const struct {
     {"{\"qid\":1,\"query\":\"w\",\"candidates\":[{\"text\":\"x\"}]}", ":1: a candidate has no docid"},
     {"{\"qid\":1,\"query\":\"w\",\"candidates\":[{\"docid\":1}]}", ":1: candidate '1' has no text"},
     {"{\"qid\":1,\"query\":\"w\",\"candidates\":[{\"docid\":1,\"text\":5}]}", ":1: candidate '1' has no text"},
-    {"{\"qid\":1,\"query\":\"w\",\"candidates\":[{\"docid\":1,\"text\":\"\\u0000\"}]}", ":1: not a JSON object"},
+    {"{\"qid\":1,\"query\":\"w\",\"candidates\":[{\"docid\":\"a\\u0000b\",\"text\":\"x\"}]}",
+     "a docid has a NUL in it"},
+    {"{\"qid\":\"\\u0000\",\"query\":\"w\",\"candidates\":[]}", "a qid has a NUL in it"},
 };
 
 static eval_candidates *open_text(const char *content)
@@ -66,6 +68,18 @@ Test(candidates, are_the_same_in_all_formats)
         cr_assert(eval_candidates_next(file, &query, &more, &err) == RRK_OK && !more);
         eval_candidates_close(file);
     }
+}
+
+Test(candidates, texts_may_have_a_nul)
+{
+    eval_candidates *file =
+        open_text("{\"qid\":1,\"query\":\"a\\u0000b\",\"candidates\":[{\"docid\":1,\"text\":\"x\\u0000y\"}]}");
+    eval_candidates_query query;
+    bool more;
+    cr_assert_eq(eval_candidates_next(file, &query, &more, NULL), RRK_OK);
+    cr_assert(query.query.len == 3 && memcmp(query.query.data, "a\0b", 3) == 0);
+    cr_assert(query.passages[0].text.len == 3 && memcmp(query.passages[0].text.data, "x\0y", 3) == 0);
+    eval_candidates_close(file);
 }
 
 Test(candidates, say_where_a_line_is_bad)

@@ -93,7 +93,7 @@ static const struct {
     {"{\"choices\":[{\"message\":{\"content\":\"[1] >", "not a JSON object", 0},
     {"[1] > [2]", "not a JSON object", 0},
     {"\"[1] > [2]\"", "not a JSON object", 0},
-    {"<html>502</html>", "not a JSON object", 0},
+    {"<html><p>Please log\nin</p> sk-secret</html>", "not a JSON object: Please log in ***", 0},
     {"", "not a JSON object", 0},
 };
 

@@ -20,6 +20,7 @@ typedef enum fault {
     HALF_STREAM,
     STREAM_WITHOUT_END,
     NOT_JSON,
+    PAGE_WITH_200,
     NO_CHOICES,
     ERROR_IN_200,
     ERROR_IN_STREAM,
@@ -66,6 +67,9 @@ static void misbehave(server_conn *conn, fault what)
         break;
     case NOT_JSON:
         reply_whole(conn, "[9] > [8] > [7]");
+        break;
+    case PAGE_WITH_200:
+        reply_whole(conn, "<!DOCTYPE html>\n<html><title>Sign in</title><p>[9] > [8]</p></html>");
         break;
     case NO_CHOICES:
         reply_whole(conn, "{\"choices\":[],\"note\":\"[9] > [8]\"}");

@@ -1,8 +1,8 @@
 /*
- * The seam between models and machines. A model (bert.c) is written once, as a sequence of the operations here; a device
- * implements them. Operations are coarse and fused, so that a device may keep what lies between two products in cache or
- * registers. Sequences are packed end to end: token t of sequence s is row start[s] + t of every activation, and there
- * is no padding.
+ * The seam between models and machines. A model (bert.c) is written once, as a sequence of the operations here; a
+ * device implements them. Operations are coarse and fused, so that a device may keep what lies between two products in
+ * cache or registers. Sequences are packed end to end: token t of sequence s is row start[s] + t of every activation,
+ * and there is no padding.
  *
  * A device owns weights and a fixed number of sessions. A session owns the activations of one batch and is used by one
  * thread at a time; sessions run independently of each other.
@@ -56,8 +56,8 @@ typedef struct enc_attention {
 } enc_attention;
 
 /*
- * What the queries of a decoder step look at: each has rows [d] of its own. Either they are on the host, as many for each
- * query, or they are a slot's rows start[q] .. start[q + 1], as an earlier batch left them.
+ * What the queries of a decoder step look at: each has rows [d] of its own. Either they are on the host, as many for
+ * each query, or they are a slot's rows start[q] .. start[q + 1], as an earlier batch left them.
  */
 typedef struct enc_keys {
     const float *host; /* [n_rows, n_queries, d]; NULL: slot holds */
@@ -78,7 +78,8 @@ typedef struct enc_ops {
     /* shift NULL: RMS norm, which leaves the mean where it is. */
     rrk_status (*norm)(enc_device *device, const enc_weight *gain, const enc_weight *shift, float eps, enc_norm **out,
                        rrk_error *err);
-    /* by_distance [n_heads, 2 * reach + 1] is for key minus query from -reach to reach; beyond, the ends hold. Copied. */
+    /* by_distance [n_heads, 2 * reach + 1] is for key minus query from -reach to reach, and is copied; beyond, its ends
+       hold. */
     rrk_status (*bias)(enc_device *device, const float *by_distance, size_t n_heads, size_t reach, enc_bias **out,
                        rrk_error *err);
     /* There is no bias of keys: it adds the same to all scores of a query, which softmax takes out. value_bias may be
@@ -137,7 +138,7 @@ typedef struct enc_ops {
     /* Per query and head: softmax(scale q kᵀ) v over the query's own keys; q and out may be one slot. */
     rrk_status (*cross_attention)(enc_session *session, const enc_cross *w, size_t n_heads, float scale,
                                   const enc_keys *keys, enc_slot q, enc_slot out, rrk_error *err);
-    /* To the host: out [n_rows, n_queries], row i's dot product with query q's row of the slot. keys are on the host. */
+    /* To the host: out [n_rows, n_queries], row i's dot product with query q's row of the slot. keys are the host's. */
     rrk_status (*dot_keys)(enc_session *session, const enc_keys *keys, enc_slot slot, float *out, rrk_error *err);
 
     /* --- one row a sequence --- */

@@ -74,9 +74,9 @@ typedef struct enc_config {
 } enc_config;
 
 /*
- * RRK_E_NOTFOUND gives the path of a config.json that is not there (the other files are optional), RRK_E_FORMAT the file
- * and the key that is wrong, RRK_E_UNSUPPORTED an architecture, activation, module or pooling that rrk does not know.
- * On failure *out holds nothing.
+ * RRK_E_NOTFOUND gives the path of a config.json that is not there (the other files are optional), RRK_E_FORMAT the
+ * file and the key that is wrong, RRK_E_UNSUPPORTED an architecture, activation, module or pooling that rrk does not
+ * know. On failure *out holds nothing.
  */
 rrk_status enc_config_read(enc_config *out, const char *model_dir, rrk_error *err);
 void enc_config_free(enc_config *config); /* also for RRK_AUTO */

@@ -1,6 +1,6 @@
 /*
- * config.json of T5's family: v1.0 and v1.1 (Flan), and the rerankers trained from them. Which of these a checkpoint is,
- * its architecture does not tell: one with "n_views" is an MVP model, and an encoder can be opened as one.
+ * config.json of T5's family: v1.0 and v1.1 (Flan), and the rerankers trained from them. Which of these a checkpoint
+ * is, its architecture does not tell: one with "n_views" is an MVP model, and an encoder can be opened as one.
  */
 #include "encoder/config_parts.h"
 #include "encoder/json_file.h"

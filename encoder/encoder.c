@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/text.h"
 #include "encoder/run.h"
+#include "encoder/t5.h"
 #include <rrk/runtime.h>
 
 #include <stdio.h>
@@ -78,6 +79,14 @@ static rrk_status check_tokenizer(const rrk_encoder *encoder, rrk_error *err)
     return RRK_OK;
 }
 
+/* The views that the caller wants; without a word from anyone, a checkpoint that looks like MVP's has its default. */
+static rrk_status set_views(rrk_encoder *encoder, size_t n_views, rrk_error *err)
+{
+    if (!n_views && encoder->config.head == RRK_HEAD_SEQ2SEQ && enc_t5_is_wrapped(encoder->weights))
+        n_views = RRK_ENCODER_DEFAULT_VIEWS;
+    return n_views ? enc_config_set_views(&encoder->config, n_views, err) : RRK_OK;
+}
+
 static rrk_status find_views(rrk_encoder *encoder, rrk_error *err)
 {
     const enc_config *c = &encoder->config;
@@ -118,14 +127,13 @@ static rrk_status find_answers(rrk_encoder *encoder, rrk_error *err)
 static rrk_status load(rrk_encoder *encoder, const char *model_dir, const rrk_encoder_options *options, rrk_error *err)
 {
     RRK_TRY(enc_config_read(&encoder->config, model_dir, err));
-    if (options->n_views)
-        RRK_TRY(enc_config_set_views(&encoder->config, options->n_views, err));
     RRK_TRY(enc_tokenizer_open(&encoder->tokenizer, model_dir, err));
     RRK_TRY(find_dir(encoder, model_dir, err));
     RRK_TRY(check_tokenizer(encoder, err));
+    RRK_TRY(enc_weights_open(&encoder->weights, model_dir, err));
+    RRK_TRY(set_views(encoder, options->n_views, err));
     RRK_TRY(find_views(encoder, err));
     RRK_TRY(find_answers(encoder, err));
-    RRK_TRY(enc_weights_open(&encoder->weights, model_dir, err));
     RRK_TRY(make_name(encoder, err));
     RRK_TRY(enc_cpu_open(&encoder->device, NULL, err));
     const enc_model_kind *kind = enc_model_kind_of(&encoder->config);

@@ -1,7 +1,7 @@
 /*
- * What the levels above see of encoders: turning texts into token ids, joining ids into rows, and running rows. A row is
- * what one pass of the model reads; its ids were joined from segments here or in a strategy, so that no user text can
- * forge a special token.
+ * What the levels above see of encoders: turning texts into token ids, joining ids into rows, and running rows. A row
+ * is what one pass of the model reads; its ids were joined from segments here or in a strategy, so that no user text
+ * can forge a special token.
  */
 #ifndef RRK_ENCODER_ENCODER_H
 #define RRK_ENCODER_ENCODER_H
@@ -91,7 +91,8 @@ typedef struct enc_row {
 
 /*
  * Runs rows through the model and its head; out is [n_rows, enc_output_dim()] in the order of rows. Rows are sorted by
- * length and cut into batches inside; the deadline is looked at between batches and layers. Thread-safe: callers take turns.
+ * length and cut into batches inside; the deadline is looked at between batches and layers. Thread-safe: callers take
+ * turns.
  */
 rrk_status enc_run(rrk_encoder *encoder, const enc_row *rows, size_t n_rows, float *out, const base_deadline *deadline,
                    rrk_error *err);

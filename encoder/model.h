@@ -16,7 +16,7 @@ typedef struct enc_stop {
 } enc_stop;
 
 typedef struct enc_model_kind {
-    /* Uploads the weights to the device, which outlives the model, as does config. *out is to be freed on failure too. */
+    /* Uploads the weights to the device, which outlives the model, as config does. *out is to be freed on failure, too. */
     rrk_status (*load)(enc_model **out, enc_device *device, const enc_config *config, const enc_weights *weights,
                        rrk_error *err);
     void (*free)(enc_model *model); /* NULL is fine */

@@ -1,7 +1,7 @@
 /*
- * The multi-view head on BERT (MVP, arXiv 2509.07485, on another backbone): a decoder of one position that begins with a
- * learned vector, looks at one view's vectors of all passages of a list, and has the norm after each residual, like the
- * backbone. Its output is the view's anchor. There is no self-attention: over one position it is a constant.
+ * The multi-view head on BERT (MVP, arXiv 2509.07485, on another backbone): a decoder of one position that begins with
+ * a learned vector, looks at one view's vectors of all passages of a list, and has the norm after each residual, like
+ * the backbone. Its output is the view's anchor. There is no self-attention: over one position it is a constant.
  */
 #include "base/alloc.h"
 #include "encoder/heads.h"

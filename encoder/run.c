@@ -1,7 +1,7 @@
 /*
- * Rows through the model. A call's rows are cut into batches (plan.h); each worker thread takes batches and carries them
- * through all layers by itself, so threads meet only at the end of a call. The calling thread is worker 0 and the one
- * that asks the caller whether to go on.
+ * Rows through the model. A call's rows are cut into batches (plan.h); each worker thread takes batches and carries
+ * them through all layers by itself, so threads meet only at the end of a call. The calling thread is worker 0 and the
+ * one that asks the caller whether to go on.
  */
 #include "encoder/run.h"
 #include "base/alloc.h"

@@ -1,7 +1,7 @@
 /*
- * T5's encoder and what stands on it: a vector of the whole text, the views' vectors, or a decoder step over the states.
- * Against BERT: the norm (RMS, without a mean) comes before a layer, scores are not divided by sqrt(d_head) but shifted by
- * a bias of their distance, and there are no positions and no token types.
+ * T5's encoder and what stands on it: a vector of the whole text, the views' vectors, or a decoder step over the
+ * states. Against BERT: the norm (RMS, without a mean) comes before a layer, scores are not divided by sqrt(d_head) but
+ * shifted by a bias of their distance, and there are no positions and no token types.
  */
 #include "encoder/t5.h"
 #include "base/alloc.h"

@@ -45,6 +45,9 @@ typedef struct enc_t5 {
     enc_linear *answers; /* the head's rows for config->t5.answer_ids; only with RRK_HEAD_SEQ2SEQ */
 } enc_t5;
 
+/* Whether the names are those that MVP's training code leaves (t5_load.c has them). */
+bool enc_t5_is_wrapped(const enc_weights *weights);
+
 /* t5_load.c: fills t5, whose config and ops are set. */
 rrk_status enc_t5_load(enc_t5 *t5, enc_device *device, const enc_weights *weights, rrk_error *err);
 

@@ -212,10 +212,17 @@ static rrk_status load_decoder(enc_t5 *t5, const source *s, rrk_error *err)
     return load_final_norm(s, &t5->decoder_norm, err);
 }
 
+static const char WRAPPED_NORM[] = "encoder.encoder.final_layer_norm.weight";
+
+bool enc_t5_is_wrapped(const enc_weights *weights)
+{
+    return enc_weights_find(weights, WRAPPED_NORM) != NULL;
+}
+
 rrk_status enc_t5_load(enc_t5 *t5, enc_device *device, const enc_weights *weights, rrk_error *err)
 {
     source s = {device, weights, t5->config, "encoder.", ""};
-    if (enc_weights_find(weights, "encoder.encoder.final_layer_norm.weight"))
+    if (enc_t5_is_wrapped(weights))
         s.stack = "encoder.encoder.";
     char wrapped[MAX_NAME];
     snprintf(wrapped, sizeof wrapped, "%sblock.0.module.layer.0.layer_norm.weight", s.stack);

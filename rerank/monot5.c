@@ -1,6 +1,7 @@
 /*
- * Strategies "monot5" (arXiv 2003.06713) and "rankt5" (arXiv 2210.10634): T5 reads query and passage, and what its decoder
- * would say first is the score: how likely "true" is against "false", or the logit of one token trained for that.
+ * Strategies "monot5" (arXiv 2003.06713) and "rankt5" (arXiv 2210.10634): T5 reads query and passage, and what its
+ * decoder would say first is the score: how likely "true" is against "false", or the logit of one token trained for
+ * that.
  *
  *   monot5  "Query:" query "Document:" passage "Relevant:" </s>
  *   rankt5  "Query:" query "Document:" passage </s>

@@ -1,7 +1,8 @@
 /*
- * Strategy "mvp" (arXiv 2509.07485): a row begins with view tokens, whose vectors say how relevant its passage looks from
- * each view. A decoder step makes one anchor a view out of all passages' vectors; a passage's score is the mean over the
- * views of its vector's dot product with the anchor. It does not depend on the order of the list, but on the list.
+ * Strategy "mvp" (arXiv 2509.07485): a row begins with view tokens, whose vectors say how relevant its passage looks
+ * from each view. A decoder step makes one anchor a view out of all passages' vectors; a passage's score is the mean
+ * over the views of its vector's dot product with the anchor. It does not depend on the order of the list, but on the
+ * list.
  *
  *   T5    views "| Query:" query "| Context:" passage </s>
  *   BERT  [CLS] views query [SEP] passage [SEP]

@@ -23,8 +23,8 @@ rrk_status rank_pointwise_new(rank_pointwise **out, const rank_strategy *strateg
 rrk_status rank_pointwise_init(rank_pointwise *m, const rank_strategy *strategy, const rank_task *task, rrk_error *err);
 
 /*
- * Cuts every passage for rows that have the frame around it. RRK_E_INVALID when a row has no room for at least one token
- * of a passage.
+ * Cuts every passage for rows that have the frame around it. RRK_E_INVALID when a row has no room for at least one
+ * token of a passage.
  */
 rrk_status rank_pointwise_add_all(rank_pointwise *m, const rank_task *task, const rank_frame *frame, rrk_error *err);
 

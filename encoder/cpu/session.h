@@ -1,6 +1,6 @@
 /*
- * What the files of the CPU device share: its weights, and what one thread computes a batch with. device.c owns both and
- * has the operations of BERT; prenorm.c and step.c have those that T5 and decoders add.
+ * What the files of the CPU device share: its weights, and what one thread computes a batch with. device.c owns both
+ * and has the operations of BERT; prenorm.c and step.c have those that T5 and decoders add.
  */
 #ifndef RRK_ENCODER_CPU_SESSION_H
 #define RRK_ENCODER_CPU_SESSION_H

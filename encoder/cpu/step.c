@@ -1,13 +1,13 @@
 /*
- * A decoder step's cross-attention, with one position a query. Keys and values are never computed: with head h's part of
- * the weights W_k, W_v [d_head, d] and key rows e_i,
+ * A decoder step's cross-attention, with one position a query. Keys and values are never computed: with head h's part
+ * of the weights W_k, W_v [d_head, d] and key rows e_i,
  *
  *     score_i   = q · (W_k e_i) = (W_kᵀ q) · e_i = t · e_i
  *     context   = Σ_i w_i W_v e_i = W_v Σ_i w_i e_i = W_v c
  *
- * so a head costs two products with n rows of d numbers instead of two with n rows of d * d_head: for n rows it is
- * 4 n d n_heads FLOP against 4 n d n_heads d_head, 64 times fewer in T5. What is left over is 4 d n_heads d_head for t
- * and context, as many as one row's key and value would take. A key's bias adds q · b to all scores alike and cancels in
+ * so a head costs two products with n rows of d numbers instead of two with n rows of d * d_head: for n rows it is 4 n
+ * d n_heads FLOP against 4 n d n_heads d_head, 64 times fewer in T5. What is left over is 4 d n_heads d_head for t and
+ * context, as many as one row's key and value would take. A key's bias adds q · b to all scores alike and cancels in
  * the softmax; a value's bias is added once, since weights sum up to 1.
  */
 #include "base/alloc.h"

@@ -1,8 +1,8 @@
 /*
- * The loops that T5 and decoder steps add. A decoder step's two are products of a few rows with many: dots() holds a tile
- * of DOT_A x DOT_B sums in registers and runs along d; combine() holds COMBINE_OUT x 2 vectors of sums and runs along
- * COMBINE_ROWS rows, which stay in the second-level cache for all outputs. Sums over many rows are sums of blocks, so
- * that their rounding hardly depends on the order of the rows.
+ * The loops that T5 and decoder steps add. A decoder step's two are products of a few rows with many: dots() holds a
+ * tile of DOT_A x DOT_B sums in registers and runs along d; combine() holds COMBINE_OUT x 2 vectors of sums and runs
+ * along COMBINE_ROWS rows, which stay in the second-level cache for all outputs. Sums over many rows are sums of
+ * blocks, so that their rounding hardly depends on the order of the rows.
  */
 
 /* Loops whose counts the compiler knows and whose arrays are meant to be registers. */

@@ -1,5 +1,6 @@
 /*
- * rrk/encoder.h: a transformer that turns texts into vectors, or (query, passage) pairs into scores.
+ * rrk/encoder.h: a transformer that turns texts into vectors, or (query, passage) pairs into scores. BERT's and T5's
+ * families are known.
  *
  * An encoder is opened from a folder in Hugging Face's layout: config.json, model.safetensors (or shards with their
  * index), a tokenizer (tokenizer.json or vocab.txt), and, for sentence-transformers models, modules.json with the
@@ -32,8 +33,8 @@ typedef struct rrk_encoder_options {
         batch_tokens;   /* tokens that a thread takes at a time at most, or one row if that is longer; 0: the default */
     size_t max_tokens;  /* cap a row at this many tokens, special ones included; 0: what the model was made for */
     const char *device; /* "cpu" (also NULL) */
-    size_t n_views; /* makes a T5 model an MVP model with so many views, for checkpoints that do not say it (those of
-                           the paper have RRK_ENCODER_DEFAULT_VIEWS); 0: what the model says */
+    size_t n_views;     /* makes a T5 model an MVP model with so many views; 0: what config.json says, or, where it says
+                           nothing and tensors are named as in the paper's checkpoints, the default */
 } rrk_encoder_options;
 
 static inline void rrk_encoder_options_init(rrk_encoder_options *options)

@@ -11,8 +11,12 @@
  *   full       LLM                        the place alone: (n - place) / n,          no
  *   sliding    LLM                        place 0 is the best                        no
  *
- * "full" shows all candidates to a long-context LLM in one prompt; "sliding" moves a window of them from the back of
- * the list to its front, one prompt each (Pradeep et al., arXiv 2309.15088; the two compared: arXiv 2412.14574).
+ * "mvp" looks at all candidates at once from several views (arXiv 2509.07485), on a T5 or on a BERT backbone. "monot5" and
+ * "rankt5" (arXiv 2003.06713, 2210.10634) are T5 models that score pairs; any of the three can be opened from a T5 folder,
+ * but only the one it was trained for makes sense.
+ *
+ * "full" shows all candidates to a long-context LLM in one prompt; "sliding" moves a window of them from the back of the
+ * list to its front, one prompt each (Pradeep et al., arXiv 2309.15088; the two compared: arXiv 2412.14574).
  *
  * One call serves every strategy:
  *

@@ -1,6 +1,7 @@
 /*
- * Vocabularies for tiny models: a sentencepiece model of T5's kind with the words "word20" .. "word899" and those of the
- * rerankers' prompts, each with the id of its number, and a hundred sentinels above; and a vocab.txt for MVP on BERT.
+ * Vocabularies for tiny models: a sentencepiece model of T5's kind with the words "word20" .. "word899" and those of
+ * the rerankers' prompts, each with the id of its number, and a hundred sentinels above; and a vocab.txt for MVP on
+ * BERT.
  */
 #ifndef RRK_TESTS_ENCODER_TINY_SPIECE_H
 #define RRK_TESTS_ENCODER_TINY_SPIECE_H

@@ -1,6 +1,6 @@
 /*
- * Model folders of T5's family and of MVP on BERT, with random weights (tiny_writer.h). tools/golden_t5.py makes the same
- * ones for transformers.
+ * Model folders of T5's family and of MVP on BERT, with random weights (tiny_writer.h). tools/golden_t5.py makes the
+ * same ones for transformers.
  */
 #ifndef RRK_TESTS_ENCODER_TINY_T5_H
 #define RRK_TESTS_ENCODER_TINY_T5_H

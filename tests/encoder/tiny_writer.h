@@ -1,6 +1,7 @@
 /*
  * A safetensors file of random tensors: number i of tensor t is the counter-based generator's at (first seed + t, i),
- * scaled by what the tensor is for, so that layers' outputs have a variance near 1. tools/golden_*.py do the same in numpy.
+ * scaled by what the tensor is for, so that layers' outputs have a variance near 1. tools/golden_*.py do the same in
+ * numpy.
  */
 #ifndef RRK_TESTS_ENCODER_TINY_WRITER_H
 #define RRK_TESTS_ENCODER_TINY_WRITER_H

@@ -1,8 +1,9 @@
 /*
  * An encoder without a model, for tests of what stands above it. Words are split at blanks; the word "w7" has id 107,
  * any other word an id by its hash. As a cross-encoder it scores a pair by how many tokens of the second segment occur
- * in the first; as an embedder it counts ids into buckets, and with two views into two kinds of buckets. A view's anchor is
- * the sum of its vectors. As a T5 with a decoder it counts words "w<i>" into the three answers by i + 1 modulo 3.
+ * in the first; as an embedder it counts ids into buckets, and with two views into two kinds of buckets. A view's
+ * anchor is the sum of its vectors. As a T5 with a decoder it counts words "w<i>" into the three answers by i + 1
+ * modulo 3.
  */
 #ifndef RRK_TESTS_RERANK_FAKE_ENCODER_H
 #define RRK_TESTS_RERANK_FAKE_ENCODER_H

@@ -302,6 +302,17 @@ Test(models, views_are_as_many_as_the_vocabulary_has_tokens_for)
     folder_remove(&none.f);
 }
 
+Test(models, a_checkpoint_named_like_the_papers_has_its_views)
+{
+    rig r = {.f = folder_new()};
+    t5_write(&r.f, t5_shape_of("mvp10"), &(t5_twist){.is_wrapped = true});
+    tiny_write_spiece(&r.f);
+    rrk_error err;
+    cr_assert_eq(rrk_encoder_open(&r.encoder, r.f.dir, NULL, &err), RRK_OK, "%s", err.message);
+    cr_assert(enc_head(r.encoder) == RRK_HEAD_VIEWS && enc_n_views(r.encoder) == RRK_ENCODER_DEFAULT_VIEWS);
+    rig_close(&r);
+}
+
 Test(models, a_tokenizer_of_another_family_is_refused)
 {
     rig t5 = rig_write("mono10"), bert = rig_write("mvpbert");

@@ -51,7 +51,7 @@ build build-test/release -Dbuildtype=release
 run_tests build-test/release
 
 say "clang"
-CC=clang build build-test/clang -Dbuildtype=debugoptimized
+CC=clang CXX=clang++ build build-test/clang -Dbuildtype=debugoptimized
 
 say "all tests"
 for tree in debug release; do

@@ -64,7 +64,7 @@ static base_buf good_model(void)
 static enc_tokenizer *open_model(const base_buf *model, const char *name, const char *config)
 {
     folder f = folder_new();
-    folder_put(&f, name, model->data, model->len);
+    folder_put(&f, name, model->data ? model->data : "", model->len);
     if (config)
         folder_text(&f, "tokenizer_config.json", config);
     enc_tokenizer *t = NULL;
@@ -78,7 +78,7 @@ static void expect_failure(const base_buf *model, const char *name, const char *
                            const char *part)
 {
     folder f = folder_new();
-    folder_put(&f, name, model->data, model->len);
+    folder_put(&f, name, model->data ? model->data : "", model->len);
     if (config)
         folder_text(&f, "tokenizer_config.json", config);
     enc_tokenizer *t RRK_AUTO(enc_tokenizer_close_ptr) = NULL;

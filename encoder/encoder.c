@@ -261,7 +261,11 @@ bool enc_pair_has_types(const rrk_encoder *encoder)
 
 rrk_text enc_prompt(const rrk_encoder *encoder, rrk_embed_kind kind)
 {
-    return rrk_text_of(kind == RRK_EMBED_QUERY ? encoder->config.query_prompt : encoder->config.passage_prompt);
+    rrk_text prompt =
+        rrk_text_of(kind == RRK_EMBED_QUERY ? encoder->config.query_prompt : encoder->config.passage_prompt);
+    while (prompt.len && prompt.data[prompt.len - 1] == ' ')
+        prompt.len--;
+    return prompt;
 }
 
 rrk_encoder_head enc_head(const rrk_encoder *encoder)

@@ -71,7 +71,10 @@ typedef enum enc_answer {
 /* Whether the vocabulary has that token; otherwise its logit means nothing. */
 bool enc_has_answer(const rrk_encoder *encoder, enc_answer answer);
 
-/* The text that the model wants before a query or a passage ("query: "), "" when none. Owned by the encoder. */
+/*
+ * The text that the model wants before a query or a passage ("query:"), "" when none. Owned by the encoder. Blanks at its
+ * end are left out: the mark that begins the next segment's first word stands for them.
+ */
 rrk_text enc_prompt(const rrk_encoder *encoder, rrk_embed_kind kind);
 
 rrk_encoder_head enc_head(const rrk_encoder *encoder);

@@ -51,9 +51,8 @@ class Weights:
         self.add(name + ".bias", "shift", d)
 
 
-def build(n_layers, d, n_heads, ff, activation, cross):
-    prefix, w = "bert." if cross else "", Weights()
-    for table, rows in (("word", VOCAB), ("position", POSITIONS), ("token_type", 2)):
+def add_body(w, prefix, n_layers, d, ff, positions, types):
+    for table, rows in (("word", VOCAB), ("position", positions), ("token_type", types)):
         w.add(f"{prefix}embeddings.{table}_embeddings.weight", "table", rows, d)
     w.norm(prefix + "embeddings.LayerNorm", d)
     for i in range(n_layers):
@@ -65,17 +64,29 @@ def build(n_layers, d, n_heads, ff, activation, cross):
         w.linear(layer + "intermediate.dense", ff, d)
         w.linear(layer + "output.dense", d, ff)
         w.norm(layer + "output.LayerNorm", d)
+
+
+def load(model, w):
+    model = model.double().eval()
+    missing, unexpected = model.load_state_dict(w.state, strict=False)
+    assert not unexpected and all("position_ids" in m for m in missing), (missing, unexpected)
+    return model
+
+
+def row_ids(r, n):
+    return 5 + (rng(7, np.arange(n) + r * 1000) % U(VOCAB - 5)).astype(np.int64)
+
+
+def build(n_layers, d, n_heads, ff, activation, cross):
+    prefix, w = "bert." if cross else "", Weights()
+    add_body(w, prefix, n_layers, d, ff, POSITIONS, 2)
     if cross:
         w.linear(prefix + "pooler.dense", d, d)
         w.linear("classifier", 1, d)
     config = BertConfig(vocab_size=VOCAB, hidden_size=d, num_hidden_layers=n_layers, num_attention_heads=n_heads,
                         intermediate_size=ff, hidden_act=activation, max_position_embeddings=POSITIONS,
                         type_vocab_size=2, layer_norm_eps=1e-12, num_labels=1)
-    model = BertForSequenceClassification(config) if cross else BertModel(config, add_pooling_layer=False)
-    model = model.double().eval()
-    missing, unexpected = model.load_state_dict(w.state, strict=False)
-    assert not unexpected and all("position_ids" in m for m in missing), (missing, unexpected)
-    return model
+    return load(BertForSequenceClassification(config) if cross else BertModel(config, add_pooling_layer=False), w)
 
 
 def main():
@@ -84,7 +95,7 @@ def main():
     for name, *shape, cross in SHAPES:
         model = build(*shape, cross)
         for r, n in enumerate(LENGTHS):
-            ids = 5 + (rng(7, np.arange(n) + r * 1000) % U(VOCAB - 5)).astype(np.int64)
+            ids = row_ids(r, n)
             types = (np.arange(n) >= n // 2).astype(np.int64) if cross else np.zeros(n, np.int64)
             with torch.no_grad():
                 out = model(input_ids=torch.from_numpy(ids)[None], token_type_ids=torch.from_numpy(types)[None])

@@ -1,10 +1,10 @@
 /*
- * rrk/encoder.h: a transformer that turns texts into vectors, or (query, passage) pairs into scores. BERT's and T5's
- * families are known.
+ * rrk/encoder.h: a transformer that turns texts into vectors, or (query, passage) pairs into scores. BERT's,
+ * RoBERTa's (with XLM-RoBERTa) and T5's families are known.
  *
  * An encoder is opened from a folder in Hugging Face's layout: config.json, model.safetensors (or shards with their
- * index), a tokenizer (tokenizer.json or vocab.txt), and, for sentence-transformers models, modules.json with the
- * pooling's config. Lookup tables are used where the file is mapped, matrices are packed once. Texts run packed end to
+ * index), a tokenizer (tokenizer.json, spiece.model, sentencepiece.bpe.model or vocab.txt), and, for sentence-transformers
+ * models, modules.json with the pooling's config. Lookup tables are used where the file is mapped, matrices are packed once. Texts run packed end to
  * end without padding, in batches cut by a token budget, so memory is bounded by the budget and not by the request.
  *
  * Thread safety: an encoder may be used from several threads; calls take turns on its worker threads. Make encoders

@@ -21,17 +21,18 @@ static float *run_rows(rrk_encoder *encoder, const enc_row *rows, size_t n)
 }
 
 /* The golden values of a row; returns how many there are. */
-static size_t golden(const char *shape, size_t row, double out[8])
+static size_t golden(const tiny_shape *shape, size_t row, double out[8])
 {
     char path[512], line[512], name[32];
-    snprintf(path, sizeof path, "%s/tests/encoder/golden/bert.txt", getenv("RRK_TEST_SOURCE"));
+    snprintf(path, sizeof path, "%s/tests/encoder/golden/%s.txt", getenv("RRK_TEST_SOURCE"),
+             shape->roberta ? "xlmr" : "bert");
     FILE *f = fopen(path, "r");
     cr_assert_not_null(f, "%s", path);
     size_t n = 0;
     while (n == 0 && fgets(line, sizeof line, f)) {
         size_t number;
         int at;
-        if (sscanf(line, "%31s %zu %n", name, &number, &at) != 2 || strcmp(name, shape) != 0 || number != row)
+        if (sscanf(line, "%31s %zu %n", name, &number, &at) != 2 || strcmp(name, shape->name) != 0 || number != row)
             continue;
         for (char *p = line + at; n < 8 && sscanf(p, "%lf %n", &out[n], &at) == 1; p += at)
             n++;
@@ -46,8 +47,8 @@ static void check_order(const tiny_shape *shape, const float *logits)
     double a[8], b[8];
     for (size_t i = 0; shape->cross && i < TINY_N_ROWS; i++) {
         for (size_t j = 0; j < TINY_N_ROWS; j++) {
-            golden(shape->name, i, a);
-            golden(shape->name, j, b);
+            golden(shape, i, a);
+            golden(shape, j, b);
             cr_assert_eq(a[0] > b[0], logits[i] > logits[j], "%s: rows %zu and %zu", shape->name, i, j);
         }
     }
@@ -65,7 +66,7 @@ Test(bert, tiny_models_give_what_pytorch_gives)
         float *out = run_rows(encoder, rows, TINY_N_ROWS);
         for (size_t r = 0; r < TINY_N_ROWS; r++) {
             double want[8];
-            size_t n = golden(TINY_SHAPES[s].name, r, want);
+            size_t n = golden(&TINY_SHAPES[s], r, want);
             cr_assert_eq(n, TINY_SHAPES[s].cross ? 1u : 8u);
             for (size_t i = 0; i < n; i++)
                 cr_assert_float_eq((double)out[r * enc_output_dim(encoder) + i], want[i], 2e-5, "%s row %zu: %g, %g",
@@ -128,7 +129,7 @@ Test(bert, every_instruction_set_gives_what_pytorch_gives)
                 float out[64];
                 double want[8];
                 run_with(cpu_kernels_at(t), f.dir, &rows[r], out);
-                size_t n = golden(TINY_SHAPES[s].name, r, want);
+                size_t n = golden(&TINY_SHAPES[s], r, want);
                 for (size_t i = 0; i < n; i++)
                     cr_assert_float_eq((double)out[i], want[i], 2e-5, "%s, %s row %zu", cpu_kernels_at(t)->isa,
                                        TINY_SHAPES[s].name, r);

@@ -11,6 +11,7 @@
     "\"vocab_size\":100,\"max_position_embeddings\":64"
 #define BERT "\"architectures\":[\"BertModel\"]," REST
 #define CROSS "\"architectures\":[\"BertForSequenceClassification\"]," REST
+#define ROBERTA "\"architectures\":[\"XLMRobertaModel\"]," REST
 
 static folder folder_with(const char *config)
 {
@@ -93,6 +94,63 @@ Test(config, a_classifier_of_one_label_is_a_cross_encoder)
     folder_remove(&f);
 }
 
+Test(config, reads_roberta_and_its_heads)
+{
+    static const struct {
+        const char *architecture, *model_type;
+        rrk_encoder_head head;
+    } KNOWN[] = {
+        {"XLMRobertaModel", "xlm-roberta", RRK_HEAD_EMBEDDING},
+        {"XLMRobertaForSequenceClassification", "xlm-roberta", RRK_HEAD_CROSS},
+        {"RobertaModel", "roberta", RRK_HEAD_EMBEDDING},
+        {"RobertaForSequenceClassification", "roberta", RRK_HEAD_CROSS},
+    };
+    folder f = folder_new();
+    for (size_t i = 0; i < RRK_COUNT(KNOWN); i++) {
+        char config[512];
+        snprintf(config, sizeof config,
+                 "{\"architectures\":[\"%s\"],\"model_type\":\"%s\",\"type_vocab_size\":1,\"layer_norm_eps\":1e-5,"
+                 "\"num_labels\":1," REST "}",
+                 KNOWN[i].architecture, KNOWN[i].model_type);
+        folder_text(&f, "config.json", config);
+        enc_config c RRK_AUTO(enc_config_free) = read_good(&f);
+        cr_assert(c.family == ENC_FAMILY_ROBERTA && c.head == KNOWN[i].head && c.n_types == 1);
+        cr_assert(c.first_position == 2 && c.n_positions == 62 && c.max_tokens == 62 && c.norm_eps == 1e-5f);
+        cr_assert_str_eq(c.architecture, KNOWN[i].architecture);
+    }
+    folder_remove(&f);
+}
+
+Test(config, robertas_positions_begin_behind_the_padding_token)
+{
+    static const struct {
+        const char *pad;
+        unsigned n_rows, n_positions; /* 0: refused */
+    } CASES[] = {{"1", 514, 512},
+                 {"1", 2 + ENC_MIN_TOKENS, ENC_MIN_TOKENS},
+                 {"1", 1 + ENC_MIN_TOKENS, 0},
+                 {"0", 64, 63},
+                 {"null", 8194, 8192},
+                 {"64", 65 + ENC_MIN_TOKENS, ENC_MIN_TOKENS},
+                 {"64", 64, 0},
+                 {"1", ENC_MAX_POSITIONS, ENC_MAX_POSITIONS - 2}};
+    folder f = folder_new();
+    for (size_t i = 0; i < RRK_COUNT(CASES); i++) {
+        char config[512];
+        snprintf(config, sizeof config, "{" ROBERTA ",\"pad_token_id\":%s,\"max_position_embeddings\":%u}",
+                 CASES[i].pad, CASES[i].n_rows);
+        folder_text(&f, "config.json", config);
+        if (CASES[i].n_positions == 0) {
+            expect_failure(&f, RRK_E_FORMAT, "'max_position_embeddings'");
+            continue;
+        }
+        enc_config c RRK_AUTO(enc_config_free) = read_good(&f);
+        cr_assert_eq(c.n_positions, CASES[i].n_positions, "case %zu", i);
+        cr_assert_eq(c.first_position + c.n_positions, CASES[i].n_rows, "case %zu", i);
+    }
+    folder_remove(&f);
+}
+
 static const struct {
     const char *config;
     rrk_status status;
@@ -104,7 +162,7 @@ static const struct {
     {"{}", RRK_E_FORMAT, "'architectures'"},
     {"{\"architectures\":[]}", RRK_E_FORMAT, "'architectures'"},
     {"{\"architectures\":\"BertModel\"}", RRK_E_FORMAT, "'architectures'"},
-    {"{\"architectures\":[\"RobertaModel\"]," REST "}", RRK_E_UNSUPPORTED, "'RobertaModel'"},
+    {"{\"architectures\":[\"ElectraModel\"]," REST "}", RRK_E_UNSUPPORTED, "'ElectraModel'"},
     {"{\"architectures\":[\"BertForMaskedLM\"]," REST "}", RRK_E_UNSUPPORTED, "'BertForMaskedLM'"},
     {"{\"architectures\":[\"BertForQuestionAnswering\"]," REST "}", RRK_E_UNSUPPORTED, "'BertForQuestionAnswering'"},
     {"{" CROSS "}", RRK_E_UNSUPPORTED, "2 labels"},
@@ -116,6 +174,14 @@ static const struct {
     {"{" BERT ",\"hidden_act\":7}", RRK_E_FORMAT, "'hidden_act'"},
     {"{" BERT ",\"position_embedding_type\":\"relative_key\"}", RRK_E_UNSUPPORTED, "'relative_key'"},
     {"{" BERT ",\"model_type\":\"roberta\"}", RRK_E_UNSUPPORTED, "'roberta'"},
+    {"{" BERT ",\"model_type\":\"electra\"}", RRK_E_UNSUPPORTED, "'electra'"},
+    {"{" ROBERTA ",\"model_type\":\"bert\"}", RRK_E_UNSUPPORTED, "'bert'"},
+    {"{\"architectures\":[\"XLMRobertaForMaskedLM\"]," REST "}", RRK_E_UNSUPPORTED, "'XLMRobertaForMaskedLM'"},
+    {"{\"architectures\":[\"XLMRobertaForSequenceClassification\"]," REST "}", RRK_E_UNSUPPORTED, "2 labels"},
+    {"{" ROBERTA ",\"type_vocab_size\":0}", RRK_E_FORMAT, "'type_vocab_size'"},
+    {"{" ROBERTA ",\"pad_token_id\":-1}", RRK_E_FORMAT, "'pad_token_id'"},
+    {"{" ROBERTA ",\"pad_token_id\":131073}", RRK_E_FORMAT, "'pad_token_id'"},
+    {"{" ROBERTA ",\"pad_token_id\":131072}", RRK_E_FORMAT, "'max_position_embeddings'"},
     {"{" BERT ",\"is_decoder\":true}", RRK_E_UNSUPPORTED, "'is_decoder'"},
     {"{" BERT ",\"is_decoder\":1}", RRK_E_FORMAT, "'is_decoder'"},
     {"{" BERT ",\"add_cross_attention\":true}", RRK_E_UNSUPPORTED, "'add_cross_attention'"},
@@ -248,9 +314,14 @@ Test(sentence_config, follows_modules_and_pooling)
 Test(sentence_config, a_masked_language_model_with_modules_embeds)
 {
     folder f = sentence_folder(TWO, MEAN);
-    folder_text(&f, "config.json", "{\"architectures\":[\"BertForMaskedLM\"]," REST "}");
-    enc_config c RRK_AUTO(enc_config_free) = read_good(&f);
-    cr_assert_eq(c.head, RRK_HEAD_EMBEDDING);
+    static const char *const CONFIGS[] = {"{\"architectures\":[\"BertForMaskedLM\"]," REST "}",
+                                          "{\"architectures\":[\"XLMRobertaForMaskedLM\"]," REST "}",
+                                          "{\"architectures\":[\"RobertaForMaskedLM\"]," REST "}"};
+    for (size_t i = 0; i < RRK_COUNT(CONFIGS); i++) {
+        folder_text(&f, "config.json", CONFIGS[i]);
+        enc_config c RRK_AUTO(enc_config_free) = read_good(&f);
+        cr_assert_eq(c.head, RRK_HEAD_EMBEDDING);
+    }
     folder_remove(&f);
 }
 

@@ -1,6 +1,7 @@
 /*
  * Model folders with random weights from the project's counter-based generator, scaled so that every layer's output has
- * a variance near 1. tools/golden_bert.py makes the same weights in numpy, which is how PyTorch's outputs are golden.
+ * a variance near 1. tools/golden_bert.py and golden_xlmr.py make the same weights in numpy, which is how PyTorch's
+ * outputs are golden.
  */
 #ifndef RRK_TESTS_ENCODER_TINY_MODEL_H
 #define RRK_TESTS_ENCODER_TINY_MODEL_H
@@ -14,12 +15,15 @@ typedef struct tiny_shape {
     uint32_t n_layers, d_model, n_heads, d_ff;
     const char *activation; /* as config.json writes it */
     bool cross;
+    bool roberta;
 } tiny_shape;
 
-enum { TINY_N_SHAPES = 3, TINY_POSITIONS = 160, TINY_N_ROWS = 12, TINY_MAX_ROW = 128 };
+enum { TINY_N_SHAPES = 6, TINY_POSITIONS = 160, TINY_N_ROWS = 12, TINY_MAX_ROW = 128 };
 extern const tiny_shape TINY_SHAPES[TINY_N_SHAPES];
 
-/* Writes the model into the folder. break_tensor (NULL: none) is written with one row too few. */
+const tiny_shape *tiny_shape_of(const char *name);
+
+/* Writes the model and a tokenizer of its family into the folder. break_tensor (NULL: none) is written with one row too few. */
 void tiny_write(folder *f, const tiny_shape *shape, const char *break_tensor);
 
 /* The rows that the golden outputs belong to; ids are the caller's buffer. */

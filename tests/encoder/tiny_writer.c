@@ -65,6 +65,33 @@ void tiny_writer_end(tiny_writer *w)
     base_buf_free(&w->header);
 }
 
+#define WORD_MARK "\xe2\x96\x81"
+
+/* The first ones have the ids 0, 1, ... */
+static const struct {
+    int id;
+    const char *name;
+} UNIGRAM_SPECIALS[] = {{0, "<s>"}, {1, "<pad>"}, {2, "</s>"}, {3, "<unk>"}, {TINY_VOCAB - 1, "<mask>"}};
+
+enum { UNIGRAM_FIRST_PIECE = 4 };
+
+#define SPECIAL(name) "{\"SpecialToken\":{\"id\":\"" name "\",\"type_id\":0}}"
+#define TEXT(name) "{\"Sequence\":{\"id\":\"" name "\",\"type_id\":0}}"
+
+/* What happens around the model: no normalizer, words are marked, a pair is <s> A </s></s> B </s>. */
+#define UNIGRAM_STEPS                                                                                                  \
+    "\"normalizer\":null,"                                                                                             \
+    "\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"WhitespaceSplit\"},"                      \
+    "{\"type\":\"Metaspace\",\"replacement\":\"" WORD_MARK "\",\"prepend_scheme\":\"always\",\"split\":true}]},"       \
+    "\"post_processor\":{\"type\":\"TemplateProcessing\","                                                             \
+    "\"single\":[" SPECIAL("<s>") "," TEXT("A") "," SPECIAL(                                                           \
+        "</s>") "],"                                                                                                   \
+                "\"pair\":[" SPECIAL("<s>") "," TEXT("A") "," SPECIAL("</s>") "," SPECIAL("</s>") "," TEXT(            \
+                    "B") "," SPECIAL("</s>") "],"                                                                      \
+                                             "\"special_tokens\":{\"<s>\":{\"id\":\"<s>\",\"ids\":[0],\"tokens\":[\"<" \
+                                             "s>\"]},"                                                                 \
+                                             "\"</s>\":{\"id\":\"</s>\",\"ids\":[2],\"tokens\":[\"</s>\"]}}}"
+
 void tiny_write_vocab(folder *f)
 {
     base_buf vocab = {.max = 1 << 20};
@@ -73,4 +100,22 @@ void tiny_write_vocab(folder *f)
         base_buf_printf(&vocab, NULL, "word%d\n", i);
     folder_put(f, "vocab.txt", vocab.data, vocab.len);
     base_buf_free(&vocab);
+}
+
+void tiny_write_unigram(folder *f)
+{
+    base_buf json = {.max = 1 << 20};
+    base_buf_append_string(&json, "{\"version\":\"1.0\",\"added_tokens\":[", NULL);
+    for (size_t i = 0; i < RRK_COUNT(UNIGRAM_SPECIALS); i++)
+        base_buf_printf(&json, NULL, "%s{\"id\":%d,\"content\":\"%s\",\"special\":true}", i ? "," : "",
+                        UNIGRAM_SPECIALS[i].id, UNIGRAM_SPECIALS[i].name);
+    base_buf_append_string(&json, "]," UNIGRAM_STEPS ",\"model\":{\"type\":\"Unigram\",\"unk_id\":3,\"vocab\":[", NULL);
+    for (size_t i = 0; i < UNIGRAM_FIRST_PIECE; i++)
+        base_buf_printf(&json, NULL, "[\"%s\",0],", UNIGRAM_SPECIALS[i].name);
+    base_buf_append_string(&json, "[\"" WORD_MARK "\",-2]", NULL);
+    for (int i = UNIGRAM_FIRST_PIECE + 1; i < TINY_VOCAB - 1; i++)
+        base_buf_printf(&json, NULL, ",[\"" WORD_MARK "word%d\",-1]", i);
+    base_buf_append_string(&json, ",[\"<mask>\",0]]}}", NULL);
+    folder_put(f, "tokenizer.json", json.data, json.len);
+    base_buf_free(&json);
 }

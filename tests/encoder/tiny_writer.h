@@ -31,6 +31,12 @@ void tiny_add(tiny_writer *w, const char *name, tiny_fill kind, uint32_t n_out, 
 /* Ends the file and frees the writer. */
 void tiny_writer_end(tiny_writer *w);
 
+/*
+ * tokenizer.json of XLM-RoBERTa's kind: "<s>", "<pad>", "</s>", "<unk>", then "▁", "▁word5", "▁word6", ... by their ids,
+ * and "<mask>" last.
+ */
+void tiny_write_unigram(folder *f);
+
 /* vocab.txt: special tokens, then "word5", "word6", ... by their ids. */
 void tiny_write_vocab(folder *f);
 

@@ -91,6 +91,45 @@ Test(rank, joins_title_and_text_for_both_strategies)
     }
 }
 
+static rrk_status rank_one(rrk_encoder *encoder, const char *query, const char *text, rrk_error *err)
+{
+    rrk_reranker *reranker = open_with("cross", encoder);
+    rrk_passage one = passage(text);
+    rrk_hit hit;
+    size_t n = 1;
+    rrk_status status = rrk_reranker_rank(reranker, rrk_text_of(query), &one, 1, NULL, &hit, &n, err);
+    rrk_reranker_close(reranker);
+    return status;
+}
+
+Test(rank, a_pair_has_the_separators_and_types_of_its_model)
+{
+    static const int32_t BERT[] = {FAKE_CLS, 101, 102, FAKE_SEP, 103, FAKE_SEP},
+                         XLMR[] = {FAKE_CLS, 101, 102, FAKE_SEP, FAKE_SEP, 103, FAKE_SEP};
+    rrk_encoder encoder = fake_encoder(RRK_HEAD_CROSS, 64);
+    cr_assert_eq(rank_one(&encoder, "w1 w2", "w3", NULL), RRK_OK);
+    cr_assert_arr_eq(encoder.last, BERT, sizeof BERT);
+    cr_assert(encoder.n_last == RRK_COUNT(BERT) && encoder.last_type1_from == 4);
+    encoder.is_xlmr = true;
+    cr_assert_eq(rank_one(&encoder, "w1 w2", "w3", NULL), RRK_OK);
+    cr_assert_arr_eq(encoder.last, XLMR, sizeof XLMR);
+    cr_assert(encoder.n_last == RRK_COUNT(XLMR) && encoder.last_type1_from == encoder.n_last);
+}
+
+Test(rank, the_shortest_row_of_a_pair_holds_a_token_of_each)
+{
+    for (int is_xlmr = 0; is_xlmr < 2; is_xlmr++) {
+        rrk_encoder encoder = fake_encoder(RRK_HEAD_CROSS, 5 + (size_t)is_xlmr);
+        encoder.is_xlmr = is_xlmr;
+        rrk_error err;
+        cr_assert_eq(rank_one(&encoder, "w1 w2", "w3 w4", &err), RRK_OK, "%s", err.message);
+        cr_assert_eq(encoder.longest_row, encoder.max_tokens);
+        encoder.max_tokens--;
+        cr_assert_eq(rank_one(&encoder, "w1 w2", "w3 w4", &err), RRK_E_INVALID);
+        cr_assert_not_null(strstr(err.message, "no room"), "%s", err.message);
+    }
+}
+
 Test(rank, a_long_query_leaves_room_for_the_passage)
 {
     rrk_encoder encoder = fake_encoder(RRK_HEAD_CROSS, 13);

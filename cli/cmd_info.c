@@ -75,7 +75,10 @@ static rrk_status show_self(const info_values *values, rrk_error *err)
 
 static const char *head_name(rrk_encoder_head head)
 {
-    static const char *const NAMES[] = {[RRK_HEAD_EMBEDDING] = "embedding", [RRK_HEAD_CROSS] = "cross"};
+    static const char *const NAMES[] = {[RRK_HEAD_EMBEDDING] = "embedding",
+                                        [RRK_HEAD_CROSS] = "cross",
+                                        [RRK_HEAD_VIEWS] = "views",
+                                        [RRK_HEAD_SEQ2SEQ] = "seq2seq"};
     return (size_t)head < RRK_COUNT(NAMES) ? NAMES[head] : "other";
 }
 
@@ -99,6 +102,8 @@ static rrk_status show_model(const char *model, const info_values *values, rrk_e
         json_pack("{s:s, s:i, s:I, s:I, s:I}", "compute", info.compute, "threads", info.n_threads, "weights_bytes",
                   (json_int_t)facts.weights_bytes, "scratch_bytes", (json_int_t)facts.scratch_bytes, "memory_bytes",
                   (json_int_t)(facts.weights_bytes + facts.scratch_bytes));
+    if (info.n_views && json)
+        json_object_set_new(json, "views", json_integer((json_int_t)info.n_views));
     if (json_object_update(json, running) != 0)
         json_decref(RRK_STEAL(json));
     json_decref(running);

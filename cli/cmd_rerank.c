@@ -13,8 +13,16 @@
 #include <jansson.h>
 #include <unistd.h>
 
-enum { STRATEGY_EMBEDDING, STRATEGY_CROSS, STRATEGY_FULL, STRATEGY_SLIDING };
-static const char *const strategy_names[] = {"embedding", "cross", "full", "sliding"};
+enum {
+    STRATEGY_EMBEDDING,
+    STRATEGY_CROSS,
+    STRATEGY_MVP,
+    STRATEGY_MONOT5,
+    STRATEGY_RANKT5,
+    STRATEGY_FULL,
+    STRATEGY_SLIDING
+};
+static const char *const strategy_names[] = {"embedding", "cross", "mvp", "monot5", "rankt5", "full", "sliding"};
 static const char *const long_names[] = {"truncate", "chunk"};
 
 typedef struct rerank_values {
@@ -39,7 +47,8 @@ typedef struct rerank_values {
 
 #define AT(field) offsetof(rerank_values, field)
 static const cli_option options[] = {
-    {"strategy", 'S', CLI_CHOICE, AT(strategy), "embedding|cross|full|sliding", "how to rank", 0, 0, true, 0},
+    {"strategy", 'S', CLI_CHOICE, AT(strategy), "embedding|cross|mvp|monot5|rankt5|full|sliding", "how to rank", 0, 0,
+     true, 0},
     CLI_TEXT_ROW("model", 'm', AT(model), "DIR", "a model in Hugging Face's layout; for embedding and cross"),
     CLI_COUNT_ROW("threads", 't', AT(threads), "worker threads (0: one a processor)", 0, RRK_ENCODER_MAX_THREADS),
     CLI_TEXT_ROW("output", 'o', AT(output), "FILE", "where the run goes (-: standard output)"),
@@ -295,7 +304,7 @@ static rrk_status run(job *j, rrk_error *err)
 static int check_strategy(const rerank_values *values)
 {
     const char *name = strategy_names[values->strategy];
-    if (values->strategy <= STRATEGY_CROSS) {
+    if (values->strategy < STRATEGY_FULL) {
         if (!values->model)
             return cli_usage_error(&verb, "--strategy %s needs --model", name);
         if (values->llm.url || values->llm.model)
@@ -305,9 +314,9 @@ static int check_strategy(const rerank_values *values)
         return cli_llm_refuse(&verb, &values->llm, &values->list);
     }
     if (values->threads)
-        return cli_usage_error(&verb, "--threads is for embedding and cross");
+        return cli_usage_error(&verb, "--threads is for strategies with a model of their own");
     if (values->long_passage)
-        return cli_usage_error(&verb, "--long chunk is for embedding and cross");
+        return cli_usage_error(&verb, "--long chunk is for strategies with a model of their own");
     if (values->model)
         return cli_usage_error(&verb, "--strategy %s excludes --model (the LLM's name is --llm-model)", name);
     if (!values->llm.url)

@@ -66,9 +66,9 @@ Test(llm_usage, a_strategy_needs_what_ranks_it)
     RERANK("full", "--model", "m");
     expect_error(2, "--strategy full excludes --model");
     RERANK("full", "--long", "chunk");
-    expect_error(2, "--long chunk is for embedding and cross");
+    expect_error(2, "--long chunk is for strategies with a model of their own");
     RERANK("full", "--threads", "2");
-    expect_error(2, "--threads is for embedding and cross");
+    expect_error(2, "--threads is for strategies with a model of their own");
     RUN(result, NULL, "rerank", "-S", "cross", "-m", "m", "-c", "c", "--dry-run");
     expect_error(2, "--dry-run is for full and sliding");
     RUN(result, NULL, "label", "-c", "c");

@@ -77,7 +77,7 @@ Test(usage, values_are_checked)
 Test(usage, an_unknown_strategy_lists_the_known_ones)
 {
     RUN(result, NULL, "search", "--store", "s", "--strategy", "magic", "q");
-    expect_usage_error("--strategy 'magic' is unknown (known: bm25|embedding|cross|full|sliding)");
+    expect_usage_error("--strategy 'magic' is unknown (known: bm25|embedding|cross|mvp|monot5|rankt5|full|sliding)");
 }
 
 Test(usage, what_is_needed_is_asked_for)

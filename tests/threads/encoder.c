@@ -249,7 +249,13 @@ static rrk_status make(rrk_encoder *encoder, enc_device *device, rrk_error *err)
 {
     *encoder = (rrk_encoder){
         .owner = base_owner_here(),
-        .config = {.n_layers = N_LAYERS, .d_model = D_MODEL, .n_heads = 1, .d_ff = 1, .n_vocab = BAD_ID + 1},
+        .config = {.n_layers = N_LAYERS,
+                   .d_model = D_MODEL,
+                   .n_heads = 1,
+                   .d_ff = 1,
+                   .n_positions = 1,
+                   .n_types = 1,
+                   .n_vocab = BAD_ID + 1},
         .device = device,
         .max_tokens = MAX_TOKENS,
         .batch_tokens = BATCH_TOKENS,

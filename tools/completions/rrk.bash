@@ -28,7 +28,7 @@ _rrk()
     retrieve:--tag) :; return ;;
     retrieve:--qrels) COMPREPLY=($(compgen -f -- "$current")); return ;;
     search:--store | search:-s) COMPREPLY=($(compgen -f -- "$current")); return ;;
-    search:--strategy | search:-S) COMPREPLY=($(compgen -W "bm25 embedding cross full sliding" -- "$current")); return ;;
+    search:--strategy | search:-S) COMPREPLY=($(compgen -W "bm25 embedding cross mvp monot5 rankt5 full sliding" -- "$current")); return ;;
     search:--retriever | search:-r) COMPREPLY=($(compgen -W "bm25 dense hybrid" -- "$current")); return ;;
     search:--model | search:-m) COMPREPLY=($(compgen -d -- "$current")); return ;;
     search:--threads | search:-t) :; return ;;
@@ -63,7 +63,7 @@ _rrk()
     search:--thinking-tokens) :; return ;;
     search:--constrain) COMPREPLY=($(compgen -W "off list strict" -- "$current")); return ;;
     search:--passes) :; return ;;
-    rerank:--strategy | rerank:-S) COMPREPLY=($(compgen -W "embedding cross full sliding" -- "$current")); return ;;
+    rerank:--strategy | rerank:-S) COMPREPLY=($(compgen -W "embedding cross mvp monot5 rankt5 full sliding" -- "$current")); return ;;
     rerank:--model | rerank:-m) COMPREPLY=($(compgen -d -- "$current")); return ;;
     rerank:--threads | rerank:-t) :; return ;;
     rerank:--output | rerank:-o) COMPREPLY=($(compgen -f -- "$current")); return ;;

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 
 enum { N_CALLERS = 16, LIST = 20, N_PASSAGES = N_CALLERS * LIST, SMALL = 5, LARGE = 500, MAX_LINE_BYTES = 1 << 20 };
-enum { MAX_ROUNDS = 100, MAX_FLOOD = 64, MAX_SMALL_CALLS = 1000, SMALL_ALONE = 20 };
+enum { MAX_ROUNDS = 100, MAX_FLOOD = 64, MAX_SMALL_CALLS = 1000 };
 
 typedef struct bench {
     rrk_encoder *encoder;
@@ -22,7 +22,6 @@ typedef struct bench {
     char *texts[LARGE]; /* owned */
     rrk_passage passages[LARGE];
     atomic_bool stop;
-    atomic_uint_least64_t n_tokens; /* that lists of 500 and 5 had in all */
 } bench;
 
 static void bench_free(bench *b)
@@ -171,25 +170,30 @@ static double tokens_per_second(bench *b)
 
 static void measure_flood(bench *b, size_t n_flood, size_t n_calls)
 {
-    double alone[SMALL_ALONE], busy[MAX_SMALL_CALLS];
+    double alone[LARGE / SMALL], busy[MAX_SMALL_CALLS], waited[MAX_SMALL_CALLS];
     rrk_encoder_info info = {.size = sizeof info};
     rrk_encoder_get_info(b->encoder, &info, NULL);
     double batch_ms = (double)info.batch_tokens * info.n_threads / tokens_per_second(b) * 1e3;
-    for (size_t i = 0; i < SMALL_ALONE; i++)
+    for (size_t i = 0; i < LARGE / SMALL; i++)
         alone[i] = rank(b, SMALL * i, SMALL, NULL);
     pthread_t threads[MAX_FLOOD];
     for (size_t i = 0; i < n_flood; i++)
         start_thread(&threads[i], flood, b);
-    for (size_t i = 0; i < n_calls; i++)
-        busy[i] = rank(b, SMALL * (i % (LARGE / SMALL)), SMALL, NULL);
+    for (size_t i = 0; i < n_calls; i++) {
+        size_t list = i % (LARGE / SMALL);
+        busy[i] = rank(b, SMALL * list, SMALL, NULL);
+        waited[i] = busy[i] - alone[list];
+    }
     atomic_store(&b->stop, true);
-    double own = quantile(alone, SMALL_ALONE, 0.5), p99 = quantile(busy, n_calls, 0.99);
+    double own = quantile(alone, LARGE / SMALL, 0.5), p99 = quantile(waited, n_calls, 0.99);
     printf(" \"batch_tokens\": %zu, \"batch_ms\": %.1f,\n", info.batch_tokens, batch_ms);
     printf(" \"list_of_5\": {\"flood\": %zu, \"calls\": %zu, \"alone_ms\": %.1f, \"p50_ms\": %.1f, \"p99_ms\": %.1f,"
            " \"max_ms\": %.1f,\n",
-           n_flood, n_calls, own, quantile(busy, n_calls, 0.5), p99, quantile(busy, n_calls, 1));
-    printf("  \"two_batches_and_own_ms\": %.1f, \"within\": %s}}\n", 2 * batch_ms + own,
-           p99 <= 2 * batch_ms + own ? "true" : "false");
+           n_flood, n_calls, own, quantile(busy, n_calls, 0.5), quantile(busy, n_calls, 0.99),
+           quantile(busy, n_calls, 1));
+    /* What a call took beyond what the same list takes alone. */
+    printf("  \"p99_beyond_own_ms\": %.1f, \"two_batches_ms\": %.1f, \"within\": %s}}\n", p99, 2 * batch_ms,
+           p99 <= 2 * batch_ms ? "true" : "false");
     fflush(stdout);
     for (size_t i = 0; i < n_flood; i++)
         pthread_join(threads[i], NULL);

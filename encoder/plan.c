@@ -97,7 +97,7 @@ size_t enc_plan_cut(enc_plan *plan, enc_pick *picks, size_t max_rows)
 {
     size_t room = room_of(plan), tokens = 0, n = 0;
     while (plan->first && n < max_rows) {
-        bool in_turn = tokens >= room - room / 2;
+        bool in_turn = tokens >= room - room / 4;
         enc_line *line = in_turn ? next_in_turn(plan) : least_left(plan);
         uint32_t row = line->order[line->next], n_tokens = line->rows[row].n_ids;
         if (n > 0 && tokens + n_tokens > room)

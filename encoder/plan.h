@@ -1,7 +1,7 @@
 /*
- * Which rows go into the next batch. Each call's rows wait in a line of their own, longest first; a batch is cut across
- * the lines by a budget of tokens. Three quarters of every batch go to the call with the least left, so that a short one
- * is through in a batch or two however much is waiting; the rest goes in turns, so that a long one always moves.
+ * Which rows go into the next batch. Each call's rows wait in a line of their own, longest first; a batch is cut
+ * across the lines by a budget of tokens. Three quarters of every batch go to the call with the least left, so that a
+ * short one is through in a batch or two however much waits; the rest goes in turns, so that a long one always moves.
  * Threads take batches as they become free, so the last ones are cut smaller and smaller, and threads finish together.
  * Pure: no model, no threads, no clock.
  */

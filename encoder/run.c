@@ -1,6 +1,6 @@
 /*
- * Rows through the model: what the batcher's workers do with a batch. Each worker packs rows end to end into memory of its
- * own and carries them through all layers by itself, with a session of its own, so threads meet only over the queue.
+ * Rows through the model: what the batcher's workers do with a batch. Each worker packs rows end to end into memory of
+ * its own and carries them through all layers with a session of its own, so threads meet only over the queue.
  */
 #include "encoder/run.h"
 #include "base/alloc.h"

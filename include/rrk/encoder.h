@@ -7,14 +7,14 @@
  * end without padding, in batches cut by a token budget, so memory is bounded by the budget and not by the request.
  *
  * Thread safety: an encoder may be used from any number of threads at once, and sixteen that ask for a little each are
- * served like one that asks for it all: the texts of all calls wait in one queue, and batches are filled across calls by
- * n_threads threads of the encoder's own. Three quarters of every batch go to the call with the least left to do, the
- * rest to all in turns, so a short call is through in a batch or two whatever else is waiting, and a long one always moves.
- * Which calls share a batch does not change what comes out but for rounding, and with rrk's own matrix products (AVX2,
- * AVX-512) not by a single bit. A batch that fails, fails the calls in it and no others. Cancel callbacks are called on
- * the thread that made the call; a call that is cancelled or late returns at once, and work that nobody waits for stops
- * at the model's next layer. Close an encoder when no call is running. Make encoders after fork(): one that crossed a
- * fork answers RRK_E_INVALID in the child.
+ * served like one that asks for it all: the texts of all calls wait in one queue, and batches are filled across calls
+ * by n_threads threads of the encoder's own. Three quarters of every batch go to the call with the least left to do,
+ * the rest to all in turns, so a short call is through in a batch or two whatever else waits, and a long one always
+ * moves. Which calls share a batch does not change what comes out but for rounding, and an embedding by rrk's own
+ * matrix products (AVX2, AVX-512) not by a single bit. A batch that fails, fails the calls in it and no others. Cancel
+ * callbacks are called on the thread that made the call; a call that is cancelled or late returns at once, and work
+ * that nobody waits for stops at the model's next layer. Close an encoder when no call is running. Make encoders after
+ * fork(): one that crossed a fork answers RRK_E_INVALID in the child.
  */
 #ifndef RRK_ENCODER_H
 #define RRK_ENCODER_H

@@ -1,7 +1,7 @@
 /*
- * bench-batching: what it costs that many callers share one encoder. Sixteen threads that rank 20 passages each against
- * one that ranks all 320, and how long a list of 5 takes while other threads rank lists of 500 without a pause. Embedding
- * reranker; passages come from a file, one a line. Prints one JSON object.
+ * bench-batching: what it costs that many callers share one encoder. Sixteen threads that rank 20 passages each
+ * against one that ranks all 320, and how long a list of 5 takes while other threads rank lists of 500 without a
+ * pause. Embedding reranker; passages come from a file, one a line. Prints one JSON object.
  */
 #include "base/alloc.h"
 #include "base/clock.h"

@@ -27,3 +27,20 @@ void base_clock_replace(int64_t (*now_ns)(void))
 {
     source = now_ns ? now_ns : machine_now_ns;
 }
+
+/* By default a condition counts on the clock on the wall, which people set. */
+void base_cond_init(pthread_cond_t *cond)
+{
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(cond, &attr);
+    pthread_condattr_destroy(&attr);
+}
+
+void base_cond_wait_ms(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t timeout_ms)
+{
+    int64_t until_ns = machine_now_ns() + timeout_ms * 1000000;
+    struct timespec until = {until_ns / 1000000000, until_ns % 1000000000};
+    pthread_cond_timedwait(cond, lock, &until);
+}

@@ -2,7 +2,6 @@
 #include "base/pool.h"
 #include "base/alloc.h"
 
-#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 
@@ -61,13 +60,12 @@ static void *work(void *arg)
     return NULL;
 }
 
-/* Workers take no signals: those belong to the program's own threads. */
-static int start_worker(worker *w)
+int base_thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg)
 {
     sigset_t all, old;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    int failed = pthread_create(&w->thread, NULL, work, w);
+    int failed = pthread_create(thread, NULL, run, arg);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     return failed;
 }
@@ -89,7 +87,7 @@ rrk_status base_pool_new(base_pool **out, int n_threads, rrk_error *err)
     }
     for (int i = 0; i < pool->n_threads - 1; i++) {
         pool->workers[i] = (worker){.pool = pool, .index = i + 1};
-        int failed = start_worker(&pool->workers[i]);
+        int failed = base_thread_start(&pool->workers[i].thread, work, &pool->workers[i]);
         if (failed) {
             base_pool_free(pool);
             return base_fail(err, RRK_E_NOMEM, failed, "cannot start worker thread %d of %d", i + 1, n_threads);
@@ -140,12 +138,5 @@ void base_pool_run(base_pool *pool, size_t n_tasks, base_pool_task task, void *c
     while (pool->n_busy > 0)
         pthread_cond_wait(&pool->idle, &pool->lock);
     pthread_mutex_unlock(&pool->lock);
-    pthread_mutex_unlock(&pool->turn);
-}
-
-void base_pool_run_one(base_pool *pool, base_pool_task task, void *ctx)
-{
-    pthread_mutex_lock(&pool->turn);
-    task(ctx, 0, 0);
     pthread_mutex_unlock(&pool->turn);
 }

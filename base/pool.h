@@ -7,6 +7,8 @@
 
 #include "base/error.h"
 
+#include <pthread.h>
+
 typedef struct base_pool base_pool;
 
 /* worker is in 0..n_threads-1: the index of the scratch a task may use. Tasks must not fail: they record it in ctx. */
@@ -16,7 +18,8 @@ rrk_status base_pool_new(base_pool **out, int n_threads, rrk_error *err);
 void base_pool_free(base_pool *pool);
 int base_pool_size(const base_pool *pool);
 void base_pool_run(base_pool *pool, size_t n_tasks, base_pool_task task, void *ctx);
-/* A job of one task, on the calling thread for certain. */
-void base_pool_run_one(base_pool *pool, base_pool_task task, void *ctx);
+
+/* Starts a thread that takes no signals: those belong to the program's own threads. 0, or an errno. */
+int base_thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg);
 
 #endif

@@ -94,7 +94,7 @@ static rrk_status read_tokenizer(cli_model_facts *out, const char *folder, rrk_e
  */
 static uint64_t scratch_of(const enc_config *config, const rrk_encoder_info *info)
 {
-    uint64_t n_tokens = RRK_MAX((uint64_t)RRK_ENCODER_DEFAULT_BATCH_TOKENS, (uint64_t)info->max_tokens);
+    uint64_t n_tokens = RRK_MAX((uint64_t)info->batch_tokens, (uint64_t)info->max_tokens);
     uint64_t batch = n_tokens * 5 * config->d_model;
     uint64_t block = (uint64_t)PRODUCT_ROWS * (3 * (uint64_t)config->d_model + config->d_ff);
     return (uint64_t)info->n_threads * (batch + block) * sizeof(float);

@@ -29,11 +29,14 @@ static rrk_status take_options(const rrk_encoder_options *given, rrk_encoder_opt
                          RRK_ENCODER_MAX_THREADS);
     if (out->device && strcmp(out->device, "cpu") != 0)
         return base_fail(err, RRK_E_UNSUPPORTED, 0, "device '%s' is not known: there is 'cpu'", out->device);
-    if (out->batch_tokens == 0)
-        out->batch_tokens = RRK_ENCODER_DEFAULT_BATCH_TOKENS;
     if (out->batch_tokens > RRK_ENCODER_MAX_BATCH_TOKENS)
         return base_fail(err, RRK_E_INVALID, 0, "batch_tokens is %zu, expected 0 to %u", out->batch_tokens,
                          RRK_ENCODER_MAX_BATCH_TOKENS);
+    if (out->batch_ms == 0)
+        out->batch_ms = RRK_ENCODER_DEFAULT_BATCH_MS;
+    if (out->batch_ms > RRK_ENCODER_MAX_BATCH_MS)
+        return base_fail(err, RRK_E_INVALID, 0, "batch_ms is %u, expected 0 to %d", out->batch_ms,
+                         RRK_ENCODER_MAX_BATCH_MS);
     return RRK_OK;
 }
 
@@ -138,11 +141,14 @@ static rrk_status load(rrk_encoder *encoder, const char *model_dir, const rrk_en
     RRK_TRY(enc_cpu_open(&encoder->device, NULL, err));
     const enc_model_kind *kind = enc_model_kind_of(&encoder->config);
     RRK_TRY(kind->load(&encoder->model, encoder->device, &encoder->config, encoder->weights, err));
-    encoder->batch_tokens = options->batch_tokens;
     encoder->max_tokens = encoder->config.max_tokens;
     if (options->max_tokens)
         encoder->max_tokens = RRK_MIN(encoder->config.cap_tokens, options->max_tokens);
-    return enc_workers_new(encoder, options->n_threads, err);
+    RRK_TRY(enc_workers_new(encoder, options->n_threads, err));
+    size_t batch_tokens = options->batch_tokens;
+    if (batch_tokens == 0)
+        RRK_TRY(enc_calibrate(encoder, options->batch_ms, &batch_tokens, err));
+    return enc_workers_start(encoder, batch_tokens, err);
 }
 
 rrk_status rrk_encoder_open(rrk_encoder **out, const char *model_dir, const rrk_encoder_options *options,
@@ -201,6 +207,7 @@ rrk_status rrk_encoder_get_info(const rrk_encoder *encoder, rrk_encoder_info *in
         .n_parameters = enc_weights_n_parameters(encoder->weights),
         .n_threads = base_pool_size(encoder->pool),
         .n_views = c->n_views,
+        .batch_tokens = encoder->batch_tokens,
     };
     snprintf(ours.architecture, sizeof ours.architecture, "%s", c->architecture);
     snprintf(ours.name, sizeof ours.name, "%s", encoder->name);

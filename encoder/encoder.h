@@ -90,9 +90,9 @@ typedef struct enc_row {
 } enc_row;
 
 /*
- * Runs rows through the model and its head; out is [n_rows, enc_output_dim()] in the order of rows. Rows are sorted by
- * length and cut into batches inside; the deadline is looked at between batches and layers. Thread-safe: callers take
- * turns.
+ * Runs rows through the model and its head; out is [n_rows, enc_output_dim()] in the order of rows, and undefined after
+ * a failure. Thread-safe: rows of all callers wait in one queue and share batches (batcher.h). The deadline is looked at
+ * while the call waits, on the calling thread; one that has passed ends the call at once.
  */
 rrk_status enc_run(rrk_encoder *encoder, const enc_row *rows, size_t n_rows, float *out, const base_deadline *deadline,
                    rrk_error *err);

@@ -1,29 +1,54 @@
 /*
- * Cutting rows into batches, longest rows first, as many a batch as fit a budget of tokens. Threads take batches as they
- * become free, so the last ones are cut smaller and smaller, and threads finish together. Pure: no model, no threads.
+ * Which rows go into the next batch. Each call's rows wait in a line of their own, longest first; a batch is cut
+ * across the lines by a budget of tokens. Three quarters of every batch go to the call with the least left, so that a
+ * short one is through in a batch or two however much waits; the rest goes in turns, so that a long one always moves.
+ * Threads take batches as they become free, so the last ones are cut smaller and smaller, and threads finish together.
+ * Pure: no model, no threads, no clock.
  */
 #ifndef RRK_ENCODER_PLAN_H
 #define RRK_ENCODER_PLAN_H
 
 #include "encoder/encoder.h"
 
-typedef struct enc_plan {
-    uint32_t *order; /* [n_rows] row numbers, longest first, equal lengths in input order; owned */
-    size_t *cuts;    /* [n_batches + 1] into order; owned */
-    size_t n_batches;
-    size_t max_tokens; /* of any batch */
-    size_t max_rows;
-} enc_plan;
-
 /* Tokens below which a batch is not worth a thread of its own. */
 enum { ENC_PLAN_SMALLEST_BATCH = 96 };
 
+/* One call's rows. In a plan as long as some are in no batch yet. */
+typedef struct enc_line {
+    const enc_row *rows; /* [n_rows], borrowed */
+    uint32_t *order;     /* [n_rows] row numbers, longest first, equal lengths in input order; owned */
+    size_t n_rows;
+    size_t next;       /* of order: the first that is in no batch */
+    uint64_t n_tokens; /* of the rows from next on */
+    uint64_t turn;     /* grows by the tokens given to it; the smallest is next in turn */
+    struct enc_line *before, *after;
+    bool waiting;
+} enc_line;
+
+rrk_status enc_line_init(enc_line *line, const enc_row *rows, size_t n_rows, rrk_error *err);
+void enc_line_free(enc_line *line); /* also for RRK_AUTO */
+
+typedef struct enc_plan {
+    size_t budget; /* tokens a batch */
+    size_t n_threads;
+    enc_line *first, *last; /* in the order in which they joined */
+    uint64_t n_tokens;      /* of all lines */
+    uint64_t turn;          /* of the line that was last given something in turn */
+} enc_plan;
+
+/* A line joins with no more and no less claim than those that are there: what they had before does not count. */
+void enc_plan_join(enc_plan *plan, enc_line *line);
+void enc_plan_leave(enc_plan *plan, enc_line *line); /* also a line that is not in it any more */
+
+typedef struct enc_pick {
+    enc_line *line;
+    uint32_t row; /* of line->rows */
+} enc_pick;
+
 /*
- * A batch holds at most budget_tokens, and at most a thread's share of the tokens that no earlier batch has, or
- * ENC_PLAN_SMALLEST_BATCH if that is more. A longer row is a batch of its own.
+ * Cuts the next batch, at most max_rows: at most budget tokens and at most a thread's share of what is waiting, or
+ * ENC_PLAN_SMALLEST_BATCH if that is more. A longer row is a batch of its own. Gives how many rows; 0: nothing waits.
  */
-rrk_status enc_plan_make(enc_plan *out, const enc_row *rows, size_t n_rows, size_t budget_tokens, size_t n_threads,
-                         rrk_error *err);
-void enc_plan_free(enc_plan *plan); /* also for RRK_AUTO */
+size_t enc_plan_cut(enc_plan *plan, enc_pick *picks, size_t max_rows);
 
 #endif

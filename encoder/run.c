@@ -1,28 +1,12 @@
 /*
- * Rows through the model. A call's rows are cut into batches (plan.h); each worker thread takes batches and carries
- * them through all layers by itself, so threads meet only at the end of a call. The calling thread is worker 0 and the
- * one that asks the caller whether to go on.
+ * Rows through the model: what the batcher's workers do with a batch. Each worker packs rows end to end into memory of
+ * its own and carries them through all layers with a session of its own, so threads meet only over the queue.
  */
 #include "encoder/run.h"
 #include "base/alloc.h"
-#include "encoder/plan.h"
+#include "base/clock.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <string.h>
-
-typedef struct run {
-    rrk_encoder *encoder;
-    const enc_row *rows;
-    const enc_plan *plan;
-    float *out;
-    size_t out_dim;
-    const base_deadline *deadline;
-    atomic_bool stop;
-    pthread_mutex_t lock; /* guards the two below: the first failure of any worker */
-    rrk_status status;
-    rrk_error error;
-} run;
 
 static void free_worker(const rrk_encoder *encoder, enc_worker *w)
 {
@@ -37,8 +21,13 @@ static void free_worker(const rrk_encoder *encoder, enc_worker *w)
 
 void enc_workers_free(rrk_encoder *encoder)
 {
+    enc_batcher_free(encoder->batcher);
     for (int i = 0; encoder->workers && i < base_pool_size(encoder->pool); i++)
         free_worker(encoder, &encoder->workers[i]);
+    if (encoder->list_session)
+        encoder->device->ops->session_free(encoder->list_session);
+    if (encoder->workers)
+        pthread_mutex_destroy(&encoder->list_lock);
     base_free(encoder->workers);
     base_pool_free(encoder->pool);
 }
@@ -49,9 +38,13 @@ rrk_status enc_workers_new(rrk_encoder *encoder, int n_threads, rrk_error *err)
     encoder->workers = base_calloc((size_t)n_threads, sizeof *encoder->workers);
     if (!encoder->workers)
         return base_fail_nomem(err, (size_t)n_threads * sizeof *encoder->workers);
+    pthread_mutex_init(&encoder->list_lock, NULL);
     enc_shape shape = encoder->model->kind->shape(&encoder->config);
+    const enc_ops *ops = encoder->device->ops;
     for (int i = 0; i < n_threads; i++)
-        RRK_TRY(encoder->device->ops->session(encoder->device, &shape, &encoder->workers[i].session, err));
+        RRK_TRY(ops->session(encoder->device, &shape, &encoder->workers[i].session, err));
+    if (encoder->config.head == RRK_HEAD_VIEWS)
+        RRK_TRY(ops->session(encoder->device, &shape, &encoder->list_session, err));
     return RRK_OK;
 }
 
@@ -85,12 +78,17 @@ static rrk_status reserve(enc_worker *w, size_t n_tokens, size_t n_rows, size_t 
 }
 
 /* Lays a batch's rows end to end. */
-static enc_batch pack(const run *r, size_t batch, enc_worker *w)
+static rrk_status pack(void *ctx, int worker, const enc_pick *picks, size_t n_picks, rrk_error *err)
 {
-    size_t first = r->plan->cuts[batch], n_rows = r->plan->cuts[batch + 1] - first;
+    rrk_encoder *encoder = ctx;
+    enc_worker *w = &encoder->workers[worker];
+    size_t n_tokens = 0;
+    for (size_t i = 0; i < n_picks; i++)
+        n_tokens += picks[i].line->rows[picks[i].row].n_ids;
+    RRK_TRY(reserve(w, n_tokens, n_picks, enc_output_dim(encoder), err));
     uint32_t at = 0;
-    for (size_t i = 0; i < n_rows; i++) {
-        const enc_row *row = &r->rows[r->plan->order[first + i]];
+    for (size_t i = 0; i < n_picks; i++) {
+        const enc_row *row = &picks[i].line->rows[picks[i].row];
         w->start[i] = at;
         memcpy(w->ids + at, row->ids, row->n_ids * sizeof *row->ids);
         for (uint32_t t = 0; t < row->n_ids; t++) {
@@ -99,71 +97,88 @@ static enc_batch pack(const run *r, size_t batch, enc_worker *w)
         }
         at += row->n_ids;
     }
-    w->start[n_rows] = at;
-    return (enc_batch){w->ids, w->positions, w->types, w->start, n_rows, at};
-}
-
-static bool stop_asked(void *ctx)
-{
-    return atomic_load_explicit(&((run *)ctx)->stop, memory_order_relaxed);
-}
-
-/* One that gave up because it was asked to leaves no error of its own: the cause is recorded already. */
-static void record(run *r, rrk_status status, const rrk_error *error)
-{
-    if (status == RRK_OK || error->status == RRK_OK)
-        return;
-    pthread_mutex_lock(&r->lock);
-    if (r->status == RRK_OK) {
-        r->status = status;
-        r->error = *error;
-    }
-    pthread_mutex_unlock(&r->lock);
-    atomic_store(&r->stop, true);
-}
-
-/* Cancel callbacks are promised to run on the calling thread. */
-static bool stop_asked_by_caller(void *ctx)
-{
-    run *r = ctx;
-    rrk_error error = {0};
-    rrk_status status = stop_asked(r) ? RRK_OK : base_deadline_check(r->deadline, &error);
-    if (status == RRK_OK)
-        return stop_asked(r);
-    record(r, status, &error);
-    return true;
-}
-
-static rrk_status run_batch(run *r, size_t batch, enc_worker *w, const enc_stop *stop, rrk_error *err)
-{
-    RRK_TRY(reserve(w, r->plan->max_tokens, r->plan->max_rows, r->out_dim, err));
-    enc_batch packed = pack(r, batch, w);
-    const enc_model *model = r->encoder->model;
-    RRK_TRY(model->kind->run(model, w->session, &packed, stop, w->out, err));
-    for (size_t i = 0; i < packed.n_seqs; i++) {
-        size_t row = r->plan->order[r->plan->cuts[batch] + i];
-        memcpy(r->out + row * r->out_dim, w->out + i * r->out_dim, r->out_dim * sizeof *r->out);
-    }
+    w->start[n_picks] = at;
+    w->batch = (enc_batch){w->ids, w->positions, w->types, w->start, n_picks, at};
     return RRK_OK;
 }
 
-static void run_task(void *ctx, size_t batch, int worker)
+static rrk_status run_batch(void *ctx, int worker, const enc_stop *stop, const float **out, rrk_error *err)
 {
-    run *r = ctx;
-    enc_stop stop = {worker == 0 ? stop_asked_by_caller : stop_asked, r};
-    if (stop.asked(stop.ctx))
-        return;
-    rrk_error error = {0};
-    rrk_status status = run_batch(r, batch, &r->encoder->workers[worker], &stop, &error);
-    record(r, status, &error);
+    rrk_encoder *encoder = ctx;
+    enc_worker *w = &encoder->workers[worker];
+    *out = w->out;
+    return encoder->model->kind->run(encoder->model, w->session, &w->batch, stop, w->out, err);
 }
 
+static enc_batch_work work_of(rrk_encoder *encoder)
+{
+    return (enc_batch_work){pack, run_batch, encoder, enc_output_dim(encoder)};
+}
+
+/* --- calibration --- */
+
+static bool never(void *ctx)
+{
+    return false;
+}
+
+/* Rows of n_tokens in all, through the first worker, on this thread. */
+static rrk_status measure(rrk_encoder *encoder, size_t n_tokens, int64_t *out_ns, rrk_error *err)
+{
+    enum { ROW_TOKENS = 32, MAX_MEASURED_ROWS = ENC_PLAN_SMALLEST_BATCH };
+    static const int32_t IDS[ENC_MAX_VIEWS + ROW_TOKENS];           /* token 0, which every vocabulary has */
+    size_t full_row = encoder->config.n_views + (size_t)ROW_TOKENS; /* views are read at a row's beginning */
+    uint32_t row_tokens = (uint32_t)RRK_MIN(encoder->max_tokens, full_row);
+    enc_row row = {IDS, row_tokens, row_tokens};
+    enc_line line = {.rows = &row, .n_rows = 1};
+    enc_pick picks[MAX_MEASURED_ROWS];
+    size_t n_rows = RRK_MAX(n_tokens / row_tokens, (size_t)1);
+    for (size_t i = 0; i < n_rows; i++)
+        picks[i] = (enc_pick){&line, 0};
+    enc_stop stop = {never, NULL};
+    const float *out;
+    RRK_TRY(pack(encoder, 0, picks, n_rows, err));
+    int64_t start_ns = base_now_ns();
+    RRK_TRY(run_batch(encoder, 0, &stop, &out, err));
+    *out_ns = base_now_ns() - start_ns;
+    return RRK_OK;
+}
+
+/* The better of two, so that a moment in which the machine was busy with something else seldom counts. */
+rrk_status enc_calibrate(rrk_encoder *encoder, uint32_t batch_ms, size_t *out_tokens, rrk_error *err)
+{
+    int64_t warm_up_ns, first_ns, second_ns;
+    RRK_TRY(measure(encoder, 1, &warm_up_ns, err));
+    RRK_TRY(measure(encoder, ENC_PLAN_SMALLEST_BATCH, &first_ns, err));
+    RRK_TRY(measure(encoder, ENC_PLAN_SMALLEST_BATCH, &second_ns, err));
+    int64_t ns = RRK_MAX(RRK_MIN(first_ns, second_ns), (int64_t)1);
+    int64_t n_steps = RRK_MIN(batch_ms * (int64_t)1000000 / ns, (int64_t)ENC_CALIBRATED_MAX_STEPS);
+    *out_tokens = (size_t)RRK_MAX(n_steps, (int64_t)ENC_CALIBRATED_MIN_STEPS) * ENC_PLAN_SMALLEST_BATCH;
+    return RRK_OK;
+}
+
+rrk_status enc_workers_start(rrk_encoder *encoder, size_t batch_tokens, rrk_error *err)
+{
+    enc_batch_work work = work_of(encoder);
+    encoder->batch_tokens = batch_tokens;
+    return enc_batcher_new(&encoder->batcher, &work, base_pool_size(encoder->pool), batch_tokens, err);
+}
+
+/* --- calls --- */
+
+/* Whatever a row may be refused for is found here, before it shares a batch with another call's. */
 static rrk_status check_rows(const rrk_encoder *encoder, const enc_row *rows, size_t n_rows, rrk_error *err)
 {
+    uint32_t n_vocab = encoder->config.n_vocab;
     for (size_t i = 0; i < n_rows; i++) {
         if (rows[i].n_ids == 0 || rows[i].n_ids > encoder->max_tokens)
             return base_fail(err, RRK_E_INVALID, 0, "row %zu has %u tokens, expected 1 to %zu", i, rows[i].n_ids,
                              encoder->max_tokens);
+        for (uint32_t t = 0; t < rows[i].n_ids; t++) {
+            if (rows[i].ids[t] < 0 || (uint32_t)rows[i].ids[t] >= n_vocab)
+                return base_fail(err, RRK_E_INVALID, 0, "row %zu: token id %d is outside the vocabulary of %u", i,
+                                 rows[i].ids[t], n_vocab);
+        }
     }
     return RRK_OK;
 }
@@ -176,40 +191,39 @@ rrk_status enc_run(rrk_encoder *encoder, const enc_row *rows, size_t n_rows, flo
     RRK_TRY(base_deadline_check(deadline, err));
     if (n_rows == 0)
         return RRK_OK;
-    enc_plan plan RRK_AUTO(enc_plan_free) = {0};
-    size_t n_threads = (size_t)base_pool_size(encoder->pool);
-    RRK_TRY(enc_plan_make(&plan, rows, n_rows, encoder->batch_tokens, n_threads, err));
-    run r = {.encoder = encoder,
-             .rows = rows,
-             .plan = &plan,
-             .out = out,
-             .out_dim = enc_output_dim(encoder),
-             .deadline = deadline,
-             .lock = PTHREAD_MUTEX_INITIALIZER};
-    base_pool_run(encoder->pool, plan.n_batches, run_task, &r);
-    pthread_mutex_destroy(&r.lock);
-    if (r.status != RRK_OK)
-        return base_fail(err, r.status, r.error.detail, "%s", r.error.message);
-    return RRK_OK;
+    return enc_batcher_run(encoder->batcher, rows, n_rows, out, deadline, err);
 }
 
-/* A list's anchors are one batch, which the calling thread takes. */
-typedef struct anchors_run {
-    run run;
-    const float *vectors;
-    size_t n;
-    float *scores;
-} anchors_run;
+/* --- lists --- */
 
-static void anchors_task(void *ctx, size_t task, int worker)
+/* Remembers the answer: a callback that said stop once need not say so again. */
+typedef struct list_stop {
+    const base_deadline *deadline;
+    rrk_status status;
+    rrk_error error;
+} list_stop;
+
+static bool has_passed(void *ctx)
 {
-    anchors_run *a = ctx;
-    const rrk_encoder *encoder = a->run.encoder;
-    enc_stop stop = {stop_asked_by_caller, &a->run};
-    rrk_error error = {0};
-    rrk_status status = encoder->model->kind->anchors(encoder->model, encoder->workers[worker].session, a->vectors,
-                                                      a->n, &stop, a->scores, &error);
-    record(&a->run, status, &error);
+    list_stop *stop = ctx;
+    if (stop->status == RRK_OK)
+        stop->status = base_deadline_check(stop->deadline, &stop->error);
+    return stop->status != RRK_OK;
+}
+
+/*
+ * On the calling thread, where cancel callbacks are promised to run, with a session of its own: the workers' are busy
+ * with the batches of other calls. Lists take turns, for anchors are a fraction of a percent of the arithmetic.
+ */
+static rrk_status run_anchors(rrk_encoder *encoder, const float *vectors, size_t n, float *scores, list_stop *stop,
+                              rrk_error *err)
+{
+    const enc_model *model = encoder->model;
+    enc_stop asks = {has_passed, stop};
+    pthread_mutex_lock(&encoder->list_lock);
+    rrk_status status = model->kind->anchors(model, encoder->list_session, vectors, n, &asks, scores, err);
+    pthread_mutex_unlock(&encoder->list_lock);
+    return status;
 }
 
 rrk_status enc_anchors(rrk_encoder *encoder, const float *vectors, size_t n, float *scores,
@@ -220,15 +234,9 @@ rrk_status enc_anchors(rrk_encoder *encoder, const float *vectors, size_t n, flo
     if (encoder->config.head != RRK_HEAD_VIEWS || n == 0)
         return base_fail(err, RRK_E_INVALID, 0, "anchors of %zu vectors of a model with %u views", n,
                          encoder->config.n_views);
-    anchors_run a = {
-        .run = {.encoder = encoder, .deadline = deadline, .lock = PTHREAD_MUTEX_INITIALIZER},
-        .vectors = vectors,
-        .n = n,
-        .scores = scores,
-    };
-    base_pool_run_one(encoder->pool, anchors_task, &a);
-    pthread_mutex_destroy(&a.run.lock);
-    if (a.run.status != RRK_OK)
-        return base_fail(err, a.run.status, a.run.error.detail, "%s", a.run.error.message);
-    return RRK_OK;
+    list_stop stop = {.deadline = deadline};
+    rrk_status status = run_anchors(encoder, vectors, n, scores, &stop, err);
+    if (stop.status != RRK_OK)
+        return base_fail(err, stop.status, 0, "%s", stop.error.message);
+    return status;
 }

@@ -1,11 +1,17 @@
-/* The running half of an encoder: a model on a device, worker threads with a session each, and batches through them. */
+/*
+ * The running half of an encoder: a model on a device, and what each worker thread packs a batch into and runs it with.
+ * Which rows make a batch is the batcher's business.
+ */
 #ifndef RRK_ENCODER_RUN_H
 #define RRK_ENCODER_RUN_H
 
 #include "base/owner.h"
 #include "base/pool.h"
+#include "encoder/batcher.h"
 #include "encoder/model.h"
 #include "encoder/tokenizer.h"
+
+#include <pthread.h>
 
 /* One worker's batch, packed. */
 typedef struct enc_worker {
@@ -17,6 +23,7 @@ typedef struct enc_worker {
     float *out;      /* [cap_rows, floats a row]; owned */
     size_t cap_tokens;
     size_t cap_rows;
+    enc_batch batch; /* of the above */
 } enc_worker;
 
 struct rrk_encoder {
@@ -29,13 +36,25 @@ struct rrk_encoder {
     enc_device *device;
     enc_model *model;
     int32_t view_ids[ENC_MAX_VIEWS]; /* [config.n_views] */
-    base_pool *pool;
-    enc_worker *workers; /* [n_threads]; owned */
-    size_t max_tokens;   /* a row's cap in force */
+    base_pool *pool;                 /* tokenises */
+    enc_worker *workers;             /* [n_threads]; owned */
+    enc_batcher *batcher;            /* its threads are the workers' */
+    enc_session *list_session;       /* runs anchors; NULL when the model has no views */
+    pthread_mutex_t list_lock;       /* guards it */
+    size_t max_tokens;               /* a row's cap in force */
     size_t batch_tokens;
 };
 
+/* What a calibrated batch may be, in steps of ENC_PLAN_SMALLEST_BATCH tokens. */
+enum { ENC_CALIBRATED_MIN_STEPS = 2, ENC_CALIBRATED_MAX_STEPS = 16 };
+
+/* Sessions first; between the two the model can be calibrated on the calling thread; then the threads. */
 rrk_status enc_workers_new(rrk_encoder *encoder, int n_threads, rrk_error *err);
+rrk_status enc_workers_start(rrk_encoder *encoder, size_t batch_tokens, rrk_error *err);
+
+/* How many tokens a worker carries through the model in batch_ms, within the limits above. */
+rrk_status enc_calibrate(rrk_encoder *encoder, uint32_t batch_ms, size_t *out_tokens, rrk_error *err);
+
 void enc_workers_free(rrk_encoder *encoder);
 
 #endif

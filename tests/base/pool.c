@@ -77,24 +77,3 @@ Test(pool, callers_on_several_threads_take_turns)
     }
     base_pool_free(pool);
 }
-
-static void note_thread(void *ctx, size_t task, int worker)
-{
-    cr_assert(task == 0 && worker == 0);
-    *(pthread_t *)ctx = pthread_self();
-}
-
-Test(pool, a_job_of_one_runs_on_the_calling_thread)
-{
-    base_pool *pool;
-    cr_assert_eq(base_pool_new(&pool, 3, NULL), RRK_OK);
-    for (int i = 0; i < 50; i++) {
-        pthread_t ran_on = 0;
-        base_pool_run_one(pool, note_thread, &ran_on);
-        cr_assert(pthread_equal(ran_on, pthread_self()));
-        sums s = {0};
-        base_pool_run(pool, 5, add, &s);
-        cr_assert_eq(s.total, 15);
-    }
-    base_pool_free(pool);
-}

@@ -143,7 +143,8 @@ Test(compare, what_is_wrong_is_named_before_any_work, .init = make_files)
     COMPARE("--html", "-", "--json", "first-stage");
     expect(2, "--html - and --json both want standard output");
     COMPARE("first-stage", "magic");
-    expect(2, "system 'magic': unknown strategy 'magic': known are embedding, cross, mvp, monot5, rankt5, full, sliding");
+    expect(2,
+           "system 'magic': unknown strategy 'magic': known are embedding, cross, mvp, monot5, rankt5, full, sliding");
     COMPARE("sliding:speed=3");
     expect(2, "unknown option '--speed=3'");
     COMPARE("sliding:window=many");

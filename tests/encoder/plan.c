@@ -1,58 +1,88 @@
-/* The batch planner: every row once, the budget kept, the longest first. */
+/* The batch planner: every row once, the budget kept, the longest first, short calls soon and long ones always. */
 #include "encoder/plan.h"
 #include "base/rng.h"
 
 #include <criterion/criterion.h>
 
-enum { MAX_ROWS = 400 };
+enum { MAX_ROWS = 400, MAX_LINES = 6, MANY = 4096 };
 
-static size_t count_tokens(const enc_row *rows, size_t n)
+/* Lines of random rows in one plan. */
+typedef struct fixture {
+    enc_row rows[MAX_LINES][MAX_ROWS];
+    enc_line lines[MAX_LINES];
+    bool seen[MAX_LINES][MAX_ROWS];
+    size_t n_lines;
+    enc_plan plan;
+} fixture;
+
+static fixture f;
+
+static void add_line(size_t n_rows, uint32_t longest, uint64_t seed)
 {
-    size_t tokens = 0;
+    size_t l = f.n_lines++;
+    for (size_t i = 0; i < n_rows; i++)
+        f.rows[l][i] = (enc_row){.n_ids = 1 + (uint32_t)(base_rng_at(seed, i) % longest)};
+    cr_assert_eq(enc_line_init(&f.lines[l], f.rows[l], n_rows, NULL), RRK_OK);
+    enc_plan_join(&f.plan, &f.lines[l]);
+}
+
+static void begin(size_t budget, size_t n_threads)
+{
+    f = (fixture){.plan = {.budget = budget, .n_threads = n_threads}};
+}
+
+static void end(void)
+{
+    for (size_t l = 0; l < f.n_lines; l++)
+        enc_line_free(&f.lines[l]);
+}
+
+static uint64_t tokens_of(const enc_pick *picks, size_t n)
+{
+    uint64_t tokens = 0;
     for (size_t i = 0; i < n; i++)
-        tokens += rows[i].n_ids;
+        tokens += picks[i].line->rows[picks[i].row].n_ids;
     return tokens;
 }
 
-static void check_plan(const enc_plan *plan, const enc_row *rows, size_t n, size_t budget, size_t n_threads)
+static void check_batch(const enc_pick *picks, size_t n, uint64_t n_waiting, uint32_t last[MAX_LINES])
 {
-    bool seen[MAX_ROWS] = {false};
-    size_t last = SIZE_MAX, n_left = count_tokens(rows, n);
-    cr_assert_eq(plan->cuts[0], 0);
-    cr_assert_eq(plan->cuts[plan->n_batches], n);
-    for (size_t b = 0; b < plan->n_batches; b++) {
-        size_t tokens = 0, n_rows = plan->cuts[b + 1] - plan->cuts[b];
-        cr_assert_gt(n_rows, 0);
-        for (size_t i = plan->cuts[b]; i < plan->cuts[b + 1]; i++) {
-            uint32_t row = plan->order[i];
-            cr_assert(!seen[row]);
-            seen[row] = true;
-            cr_assert_leq(rows[row].n_ids, last);
-            last = rows[row].n_ids;
-            tokens += rows[row].n_ids;
-        }
-        size_t share = RRK_MAX((n_left + n_threads - 1) / n_threads, (size_t)ENC_PLAN_SMALLEST_BATCH);
-        cr_assert(tokens <= RRK_MIN(budget, share) || n_rows == 1, "%zu tokens of %zu", tokens, n_left);
-        n_left -= tokens;
-        cr_assert_leq(tokens, plan->max_tokens);
-        cr_assert_leq(n_rows, plan->max_rows);
+    uint64_t share = RRK_MAX((n_waiting + f.plan.n_threads - 1) / f.plan.n_threads, (uint64_t)ENC_PLAN_SMALLEST_BATCH);
+    uint64_t tokens = tokens_of(picks, n);
+    cr_assert(tokens <= RRK_MIN((uint64_t)f.plan.budget, share) || n == 1, "%zu rows", n);
+    cr_assert_eq(f.plan.n_tokens, n_waiting - tokens);
+    for (size_t i = 0; i < n; i++) {
+        size_t l = (size_t)(picks[i].line - f.lines);
+        cr_assert(!f.seen[l][picks[i].row]);
+        f.seen[l][picks[i].row] = true;
+        cr_assert_leq(f.rows[l][picks[i].row].n_ids, last[l]);
+        last[l] = f.rows[l][picks[i].row].n_ids;
     }
 }
 
-Test(plan, holds_for_random_rows_and_budgets)
+Test(plan, holds_for_random_lines_and_budgets)
 {
     uint64_t seed = 5;
     cr_log_info("seed %llu", (unsigned long long)seed);
     for (uint64_t round = 0; round < 300; round++) {
-        enc_row rows[MAX_ROWS];
-        size_t n = 1 + base_rng_at(seed, round) % MAX_ROWS, budget = 1 + base_rng_at(seed, 1000 + round) % 900;
-        size_t n_threads = 1 + base_rng_at(seed, 2000 + round) % 5;
-        for (size_t i = 0; i < n; i++)
-            rows[i] = (enc_row){.n_ids = 1 + (uint32_t)(base_rng_at(seed + 1, round * MAX_ROWS + i) % 300)};
-        enc_plan plan;
-        cr_assert_eq(enc_plan_make(&plan, rows, n, budget, n_threads, NULL), RRK_OK);
-        check_plan(&plan, rows, n, budget, n_threads);
-        enc_plan_free(&plan);
+        begin(1 + base_rng_at(seed, 1000 + round) % 900, 1 + base_rng_at(seed, 2000 + round) % 5);
+        size_t n_lines = 1 + base_rng_at(seed, 3000 + round) % MAX_LINES, n_rows = 0, n_seen = 0, n;
+        for (size_t l = 0; l < n_lines; l++) {
+            size_t n_line = 1 + base_rng_at(seed, 4000 + round * MAX_LINES + l) % MAX_ROWS;
+            add_line(n_line, 300, seed + round + l);
+            n_rows += n_line;
+        }
+        uint32_t last[MAX_LINES];
+        memset(last, 0xff, sizeof last);
+        enc_pick picks[MANY];
+        for (uint64_t waiting = f.plan.n_tokens; (n = enc_plan_cut(&f.plan, picks, MANY)) > 0;
+             waiting = f.plan.n_tokens) {
+            check_batch(picks, n, waiting, last);
+            n_seen += n;
+        }
+        cr_assert_eq(n_seen, n_rows);
+        cr_assert(!f.plan.first && !f.plan.last && f.plan.n_tokens == 0);
+        end();
     }
 }
 
@@ -60,23 +90,32 @@ Test(plan, equal_lengths_keep_the_input_order)
 {
     enc_row rows[5] = {{.n_ids = 4}, {.n_ids = 9}, {.n_ids = 4}, {.n_ids = 9}, {.n_ids = 4}};
     static const uint32_t ORDER[] = {1, 3, 0, 2, 4};
-    enc_plan plan;
-    cr_assert_eq(enc_plan_make(&plan, rows, 5, 100, 1, NULL), RRK_OK);
-    cr_assert_arr_eq(plan.order, ORDER, sizeof ORDER);
-    cr_assert_eq(plan.n_batches, 1);
-    enc_plan_free(&plan);
+    enc_line line;
+    cr_assert_eq(enc_line_init(&line, rows, 5, NULL), RRK_OK);
+    cr_assert_arr_eq(line.order, ORDER, sizeof ORDER);
+    enc_line_free(&line);
+}
+
+Test(plan, a_batch_takes_so_many_rows_and_not_one_more)
+{
+    begin(MANY, 1);
+    add_line(100, 1, 1);
+    enc_pick picks[MANY];
+    cr_assert_eq(enc_plan_cut(&f.plan, picks, 99), 99);
+    cr_assert_eq(enc_plan_cut(&f.plan, picks, 99), 1);
+    cr_assert_eq(enc_plan_cut(&f.plan, picks, 99), 0);
+    end();
 }
 
 /* Whoever is free takes the next batch: with equal speeds, how long the longest thread works. */
-static size_t tokens_of_busiest(const enc_plan *plan, const enc_row *rows, size_t n_threads)
+static size_t tokens_of_busiest(void)
 {
-    size_t busy[8] = {0}, most = 0;
-    for (size_t b = 0; b < plan->n_batches; b++) {
-        size_t free = 0;
-        for (size_t t = 1; t < n_threads; t++)
+    size_t busy[8] = {0}, most = 0, n;
+    enc_pick picks[MANY];
+    for (size_t free = 0; (n = enc_plan_cut(&f.plan, picks, MANY)) > 0; free = 0) {
+        for (size_t t = 1; t < f.plan.n_threads; t++)
             free = busy[t] < busy[free] ? t : free;
-        for (size_t i = plan->cuts[b]; i < plan->cuts[b + 1]; i++)
-            busy[free] += rows[plan->order[i]].n_ids;
+        busy[free] += tokens_of(picks, n);
         most = RRK_MAX(most, busy[free]);
     }
     return most;
@@ -87,14 +126,106 @@ Test(plan, threads_finish_within_a_small_batch_of_each_other)
     uint64_t seed = 6;
     cr_log_info("seed %llu", (unsigned long long)seed);
     for (uint64_t round = 0; round < 300; round++) {
-        enc_row rows[MAX_ROWS];
-        size_t n = 1 + base_rng_at(seed, round) % MAX_ROWS, n_threads = 1 + base_rng_at(seed, 1000 + round) % 8;
-        for (size_t i = 0; i < n; i++)
-            rows[i] = (enc_row){.n_ids = 1 + (uint32_t)(base_rng_at(seed + 1, round * MAX_ROWS + i) % 90)};
-        enc_plan plan;
-        cr_assert_eq(enc_plan_make(&plan, rows, n, 512, n_threads, NULL), RRK_OK);
-        size_t share = (count_tokens(rows, n) + n_threads - 1) / n_threads;
-        cr_assert_leq(tokens_of_busiest(&plan, rows, n_threads), share + ENC_PLAN_SMALLEST_BATCH);
-        enc_plan_free(&plan);
+        size_t n_threads = 1 + base_rng_at(seed, 1000 + round) % 8;
+        begin(512, n_threads);
+        add_line(1 + base_rng_at(seed, round) % MAX_ROWS, 90, seed + round);
+        add_line(1 + base_rng_at(seed, 500 + round) % MAX_ROWS, 90, seed + round + 1);
+        size_t share = (f.plan.n_tokens + n_threads - 1) / n_threads;
+        cr_assert_leq(tokens_of_busiest(), share + ENC_PLAN_SMALLEST_BATCH);
+        end();
     }
+}
+
+/* Rows of 90 tokens in batches of 480. */
+static size_t batches_until_gone(const enc_line *line)
+{
+    size_t n_batches = 0;
+    enc_pick picks[MANY];
+    for (; line->waiting; n_batches++)
+        cr_assert_gt(enc_plan_cut(&f.plan, picks, MANY), 0);
+    return n_batches;
+}
+
+Test(plan, five_rows_are_through_in_two_batches_whatever_else_waits)
+{
+    static enc_row rows[MAX_ROWS];
+    for (size_t i = 0; i < MAX_ROWS; i++)
+        rows[i] = (enc_row){.n_ids = 90};
+    for (size_t n_before = 0; n_before < 4; n_before++) {
+        begin(480, 2);
+        for (size_t l = 0; l < MAX_LINES - 1; l++) {
+            cr_assert_eq(enc_line_init(&f.lines[f.n_lines], rows, MAX_ROWS, NULL), RRK_OK);
+            enc_plan_join(&f.plan, &f.lines[f.n_lines++]);
+        }
+        enc_pick picks[MANY];
+        for (size_t b = 0; b < n_before; b++)
+            enc_plan_cut(&f.plan, picks, MANY);
+        enc_line *small = &f.lines[f.n_lines++];
+        cr_assert_eq(enc_line_init(small, rows, 5, NULL), RRK_OK);
+        enc_plan_join(&f.plan, small);
+        cr_assert_leq(batches_until_gone(small), 2);
+        end();
+    }
+}
+
+/* Four callers bring a short call again and again; the long one has a fifth of the quarter that goes in turns. */
+Test(plan, a_long_call_moves_however_many_short_ones_come)
+{
+    begin(480, 2);
+    enum { N_BATCHES = 60, N_SMALL = 4, ROWS_A_BATCH = 12 };
+    static enc_row rows[MAX_ROWS];
+    for (size_t i = 0; i < MAX_ROWS; i++)
+        rows[i] = (enc_row){.n_ids = 40};
+    enc_line *large = &f.lines[0];
+    f.n_lines = 1 + N_SMALL;
+    cr_assert_eq(enc_line_init(large, rows, MAX_ROWS, NULL), RRK_OK);
+    enc_plan_join(&f.plan, large);
+    enc_pick picks[MANY];
+    for (size_t b = 0; b < N_BATCHES; b++) {
+        for (size_t s = 1; s <= N_SMALL; s++) {
+            if (f.lines[s].waiting)
+                continue;
+            enc_line_free(&f.lines[s]);
+            cr_assert_eq(enc_line_init(&f.lines[s], rows, 3, NULL), RRK_OK);
+            enc_plan_join(&f.plan, &f.lines[s]);
+        }
+        cr_assert_eq(enc_plan_cut(&f.plan, picks, MANY), ROWS_A_BATCH);
+    }
+    cr_assert_geq(large->next, N_BATCHES * ROWS_A_BATCH / 4 / (1 + N_SMALL), "%zu rows", large->next);
+    end();
+}
+
+Test(plan, calls_of_one_size_take_turns)
+{
+    begin(480, 2);
+    for (size_t l = 0; l < 4; l++)
+        add_line(MAX_ROWS, 1, 1);
+    /* First the one with the least left, then the others in turns. */
+    enc_pick picks[MANY];
+    size_t n = enc_plan_cut(&f.plan, picks, MANY), got[MAX_LINES] = {0};
+    for (size_t i = 0; i < n; i++)
+        got[picks[i].line - f.lines]++;
+    cr_assert_eq(n, 480);
+    cr_assert_eq(got[0], 360);
+    for (size_t l = 1; l < 4; l++)
+        cr_assert_eq(got[l], 40);
+    end();
+}
+
+Test(plan, a_line_that_leaves_takes_its_rows_along)
+{
+    begin(480, 2);
+    for (size_t l = 0; l < 3; l++)
+        add_line(50, 20, l);
+    uint64_t rest = f.lines[0].n_tokens + f.lines[2].n_tokens;
+    enc_plan_leave(&f.plan, &f.lines[1]);
+    enc_plan_leave(&f.plan, &f.lines[1]);
+    cr_assert_eq(f.plan.n_tokens, rest);
+    enc_pick picks[MANY];
+    for (size_t n; (n = enc_plan_cut(&f.plan, picks, MANY)) > 0;) {
+        for (size_t i = 0; i < n; i++)
+            cr_assert_neq(picks[i].line, &f.lines[1]);
+    }
+    cr_assert(!f.lines[0].waiting && !f.lines[2].waiting);
+    end();
 }

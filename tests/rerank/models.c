@@ -367,8 +367,8 @@ Test(models, cancelling_stops_the_decoder_too_and_the_next_call_works)
         cr_assert(status == RRK_OK || (status == RRK_E_CANCELLED && err.status == RRK_E_CANCELLED), "%s", err.message);
         cr_assert_lt(n_looks, 100);
     }
-    /* Each of the two layers of either stack asks, and so do calls and batches. */
-    cr_assert_geq(n_looks, 8, "it was asked %d times only", n_looks);
+    /* The call asks, it asks while it waits for the encoder, and so does each of the decoder's two layers. */
+    cr_assert_geq(n_looks, 5, "it was asked %d times only", n_looks);
     rig_close(&r);
 }
 

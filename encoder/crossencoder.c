@@ -5,8 +5,8 @@ rrk_status enc_cross_head_load(enc_cross_head *out, enc_device *device, const en
                                const enc_weights *weights, const char *prefix, rrk_error *err)
 {
     size_t d = config->d_model;
-    RRK_TRY(enc_load_linear(device, weights, prefix, "pooler.dense", d, d, &out->pooler, err));
-    return enc_load_linear(device, weights, "", "classifier", 1, d, &out->classifier, err);
+    RRK_TRY(enc_load_head_linear(device, weights, prefix, "pooler.dense", d, d, &out->pooler, err));
+    return enc_load_head_linear(device, weights, "", "classifier", 1, d, &out->classifier, err);
 }
 
 rrk_status enc_cross_head_run(const enc_cross_head *head, enc_session *session, const enc_ops *ops, float *out,

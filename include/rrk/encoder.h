@@ -24,13 +24,22 @@ typedef struct rrk_encoder rrk_encoder;
 #define RRK_ENCODER_MAX_BATCH_TOKENS (1u << 20)
 #define RRK_ENCODER_MAX_THREADS 256
 
+/*
+ * What linear layers are computed in; norms, softmax, lookup tables and heads are f32 always. int8 packs weights as signed
+ * bytes with a scale an output, and activations as bytes with a scale a row: a quarter of the memory, several times the
+ * speed where the processor has VNNI, and scores that move a little. Where a processor would not gain by a type, f32 is
+ * used; rrk_encoder_info.compute and a line of the log say so.
+ */
+typedef enum rrk_dtype { RRK_DTYPE_AUTO = 0, RRK_DTYPE_F32 = 1, RRK_DTYPE_BF16 = 2, RRK_DTYPE_INT8 = 3 } rrk_dtype;
+
 typedef struct rrk_encoder_options {
     size_t size;   /* sizeof(rrk_encoder_options) */
     int n_threads; /* 0: rrk_processor_count(); at most RRK_ENCODER_MAX_THREADS */
     size_t
         batch_tokens;   /* tokens that a thread takes at a time at most, or one row if that is longer; 0: the default */
     size_t max_tokens;  /* cap a row at this many tokens, special ones included; 0: what the model was made for */
-    const char *device; /* "cpu" (also NULL) */
+    const char *device; /* "cpu" (also NULL), or "cpu:" and an instruction set ("cpu:avx2") to use no more than that */
+    rrk_dtype dtype;    /* RRK_DTYPE_AUTO: f32 */
 } rrk_encoder_options;
 
 static inline void rrk_encoder_options_init(rrk_encoder_options *options)

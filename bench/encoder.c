@@ -162,7 +162,7 @@ static rrk_status measure_int8(bench *b, const settings *s, rrk_error *err)
         if (strcmp(s->device, "cpu") != 0 && strcmp(s->device + strlen("cpu:"), cpu_kernels_at(i)->isa) == 0)
             kernels = cpu_kernels_at(i);
     }
-    const cpu_narrow *table = cpu_int8_for(kernels);
+    const cpu_narrow *table = cpu_narrow_for(kernels, RRK_DTYPE_INT8);
     return table ? bench_int8_measure(table, s->n_threads, RATE_SECONDS, &b->int8, err) : RRK_OK;
 }
 

@@ -82,7 +82,7 @@ static rrk_status prepare(bench_int8 *b, rrk_error *err)
 {
     RRK_TRY(make_operands(b, err));
     for (size_t i = 0; i < N_LAYERS; i++)
-        RRK_TRY(cpu_int8_pack(b->table, b->x, LAYERS[i].n_out, LAYERS[i].n_in, &b->weights[i], err));
+        RRK_TRY(cpu_narrow_pack(b->table, b->x, LAYERS[i].n_out, LAYERS[i].n_in, &b->weights[i], err));
     for (int i = 0; i < b->n_threads; i++)
         RRK_TRY(cpu_narrow_rows_new(b->table, BLOCK_ROWS, MAX_WIDTH, &b->rows[i], err));
     RRK_TRY(cpu_narrow_rows_new(b->table, BENCH_PRODUCT_ROWS, BENCH_PRODUCT_IN, &b->all_rows, err));

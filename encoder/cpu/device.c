@@ -415,17 +415,16 @@ static const enc_ops CPU_OPS = {
 static void choose(cpu_device *cpu, rrk_dtype dtype)
 {
     size_t cap = sizeof cpu->description;
-    if (dtype == RRK_DTYPE_INT8)
-        cpu->narrow = cpu_int8_for(cpu->kernels);
+    const char *isa = cpu->kernels->isa, *name = dtype == RRK_DTYPE_INT8 ? "int8" : "bf16";
+    cpu->narrow = cpu_narrow_for(cpu->kernels, dtype);
     if (cpu->narrow) {
-        snprintf(cpu->description, cap, "cpu int8 %s", cpu->narrow->isa);
-        return;
+        snprintf(cpu->description, cap, "cpu %s %s", name, cpu->narrow->isa);
+    } else if (dtype == RRK_DTYPE_INT8 || dtype == RRK_DTYPE_BF16) {
+        snprintf(cpu->description, cap, "cpu f32 %s (no %s here)", isa, name);
+        base_log(RRK_LOG_WARNING, "%s would not be faster with this instruction set (%s): f32 is used", name, isa);
+    } else {
+        snprintf(cpu->description, cap, "cpu f32 %s", isa);
     }
-    snprintf(cpu->description, cap, "cpu f32 %s", cpu->kernels->isa);
-    if (dtype != RRK_DTYPE_INT8)
-        return;
-    snprintf(cpu->description, cap, "cpu f32 %s (no int8 here)", cpu->kernels->isa);
-    base_log(RRK_LOG_WARNING, "int8 would not be faster on this processor (%s): f32 is used", cpu->kernels->isa);
 }
 
 rrk_status enc_cpu_open(enc_device **out, const cpu_kernels *kernels, rrk_error *err)

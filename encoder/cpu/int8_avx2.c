@@ -9,7 +9,7 @@
 #define GROUP 2
 #define TABLE cpu_int8_avx2
 #define ISA_NAME "avx2"
-#include "encoder/cpu/kernels.h"
+#include "encoder/cpu/narrow.h"
 #include "encoder/cpu/vector.h"
 
 typedef int16_t x_value;
@@ -36,10 +36,11 @@ static inline vi dot(vi acc, vi x, vi w)
     return acc + (vi)_mm256_madd_epi16((__m256i)x, (__m256i)w);
 }
 
-static inline vi start(const int32_t *sums, int32_t zero)
+static inline vi start(const cpu_narrow_product *p, size_t row, size_t col)
 {
-    (void)sums;
-    (void)zero;
+    (void)p;
+    (void)row;
+    (void)col;
     return (vi){0};
 }
 

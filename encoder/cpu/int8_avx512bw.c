@@ -8,7 +8,7 @@
 #define GROUP 2
 #define TABLE cpu_int8_avx512bw
 #define ISA_NAME "avx512bw"
-#include "encoder/cpu/kernels.h"
+#include "encoder/cpu/narrow.h"
 #include "encoder/cpu/vector.h"
 
 typedef int16_t x_value;
@@ -34,10 +34,11 @@ static inline vi dot(vi acc, vi x, vi w)
     return acc + (vi)_mm512_madd_epi16((__m512i)x, (__m512i)w);
 }
 
-static inline vi start(const int32_t *sums, int32_t zero)
+static inline vi start(const cpu_narrow_product *p, size_t row, size_t col)
 {
-    (void)sums;
-    (void)zero;
+    (void)p;
+    (void)row;
+    (void)col;
     return (vi){0};
 }
 

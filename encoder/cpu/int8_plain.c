@@ -60,6 +60,7 @@ static void product(const cpu_narrow_product *p)
 
 const cpu_narrow cpu_int8_plain = {
     .isa = "plain",
+    .dtype = RRK_DTYPE_INT8,
     .panel_cols = 1,
     .group = 1,
     .x_bytes = sizeof(int16_t),

@@ -8,7 +8,7 @@
 #define GROUP 4
 #define TABLE cpu_int8_vnni
 #define ISA_NAME "avx512-vnni"
-#include "encoder/cpu/kernels.h"
+#include "encoder/cpu/narrow.h"
 #include "encoder/cpu/vector.h"
 
 typedef uint8_t x_value;
@@ -34,11 +34,11 @@ static inline vi dot(vi acc, vi x, vi w)
     return (vi)_mm512_dpbusd_epi32((__m512i)acc, (__m512i)x, (__m512i)w);
 }
 
-static inline vi start(const int32_t *sums, int32_t zero)
+static inline vi start(const cpu_narrow_product *p, size_t row, size_t col)
 {
     vi s;
-    memcpy(&s, sums, sizeof s);
-    return s * -zero;
+    memcpy(&s, p->w->sums + col, sizeof s);
+    return s * -p->x->zeros[row];
 }
 
 #include "encoder/cpu/int8_body.h"

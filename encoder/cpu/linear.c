@@ -46,8 +46,8 @@ rrk_status cpu_linear_pack(enc_linear *linear, const enc_weight *const *parts, c
         return base_fail_nomem(err, n_out * n_in * sizeof *values);
     memset(linear->bias, 0, cpu_narrow_width(n_out) * sizeof *linear->bias);
     RRK_TRY(stack_parts(parts, biases, n_parts, values, linear->bias, err));
-    if (packing->narrow && n_in <= CPU_INT8_MAX_IN)
-        return cpu_int8_pack(packing->narrow, values, n_out, n_in, &linear->narrow, err);
+    if (packing->narrow && (packing->narrow->dtype != RRK_DTYPE_INT8 || n_in <= CPU_INT8_MAX_IN))
+        return cpu_narrow_pack(packing->narrow, values, n_out, n_in, &linear->narrow, err);
     if (packing->kernels->product && n_out % packing->kernels->panel_cols == 0)
         return pack_panels(linear, values, packing->kernels->panel_cols, err);
     return cpu_gemm_pack(packing->gemm, values, n_out, n_in, &linear->weight, err);

@@ -14,38 +14,39 @@ static bool can_run(const cpu_narrow *table)
         return avx512 && __builtin_cpu_supports("avx512vnni");
     if (table == &cpu_int8_avx512bw)
         return avx512;
+    if (table == &cpu_bf16_avx512)
+        return avx512 && __builtin_cpu_supports("avx512bf16");
     if (table == &cpu_int8_avx2)
         return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 #endif
-    return table == &cpu_int8_plain;
+    return table == &cpu_int8_plain || table == &cpu_bf16_plain;
 }
 
 static const struct {
     const cpu_narrow *table;
     const cpu_kernels *kernels; /* the f32 loops that it extends */
-} INT8_TABLES[] = {
+} TABLES[] = {
 #if defined(__x86_64__)
-    {&cpu_int8_vnni, &cpu_kernels_avx512},
-    {&cpu_int8_avx512bw, &cpu_kernels_avx512},
-    {&cpu_int8_avx2, &cpu_kernels_avx2},
+    {&cpu_int8_vnni, &cpu_kernels_avx512}, {&cpu_int8_avx512bw, &cpu_kernels_avx512},
+    {&cpu_int8_avx2, &cpu_kernels_avx2},   {&cpu_bf16_avx512, &cpu_kernels_avx512},
 #endif
-    {&cpu_int8_plain, &cpu_kernels_plain},
+    {&cpu_int8_plain, &cpu_kernels_plain}, {&cpu_bf16_plain, &cpu_kernels_plain},
 };
 
-const cpu_narrow *cpu_int8_at(size_t i)
+const cpu_narrow *cpu_narrow_at(size_t i)
 {
-    for (size_t t = 0; t < RRK_COUNT(INT8_TABLES); t++) {
-        if (can_run(INT8_TABLES[t].table) && i-- == 0)
-            return INT8_TABLES[t].table;
+    for (size_t t = 0; t < RRK_COUNT(TABLES); t++) {
+        if (can_run(TABLES[t].table) && i-- == 0)
+            return TABLES[t].table;
     }
     return NULL;
 }
 
-const cpu_narrow *cpu_int8_for(const cpu_kernels *kernels)
+const cpu_narrow *cpu_narrow_for(const cpu_kernels *kernels, rrk_dtype dtype)
 {
-    for (size_t t = 0; t < RRK_COUNT(INT8_TABLES); t++) {
-        if (INT8_TABLES[t].kernels == kernels && can_run(INT8_TABLES[t].table))
-            return INT8_TABLES[t].table;
+    for (size_t t = 0; t < RRK_COUNT(TABLES); t++) {
+        if (TABLES[t].kernels == kernels && TABLES[t].table->dtype == dtype && can_run(TABLES[t].table))
+            return TABLES[t].table;
     }
     return NULL;
 }
@@ -99,18 +100,40 @@ static void pack_output(const float *w, size_t o, cpu_narrow_weight *weight)
     }
 }
 
-rrk_status cpu_int8_pack(const cpu_narrow *table, const float *w, size_t n_out, size_t n_in, cpu_narrow_weight *out,
-                         rrk_error *err)
+static rrk_status pack_int8(const float *w, size_t padded, cpu_narrow_weight *out, rrk_error *err)
 {
-    size_t padded = cpu_narrow_width(n_out);
-    *out = (cpu_narrow_weight){.table = table, .n_out = n_out, .n_in = n_in};
-    out->n_groups = (n_in + table->group - 1) / table->group;
-    RRK_TRY(alloc_cleared(&out->panels, padded, out->n_groups * table->group, err));
+    RRK_TRY(alloc_cleared(&out->panels, padded, out->n_groups * out->table->group, err));
     RRK_TRY(alloc_cleared(&out->scales, padded, sizeof *out->scales, err));
     RRK_TRY(alloc_cleared(&out->sums, padded, sizeof *out->sums, err));
-    for (size_t o = 0; o < n_out; o++)
-        pack_output(w + o * n_in, o, out);
+    for (size_t o = 0; o < out->n_out; o++)
+        pack_output(w + o * out->n_in, o, out);
     return RRK_OK;
+}
+
+uint16_t cpu_to_bf16(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    if (isnan(x))
+        return (uint16_t)(bits >> 16 | 0x40);
+    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+static rrk_status pack_bf16(const float *w, size_t padded, cpu_narrow_weight *out, rrk_error *err)
+{
+    RRK_TRY(alloc_cleared(&out->panels, padded, out->n_groups * out->table->group * sizeof(uint16_t), err));
+    for (size_t i = 0; i < out->n_out * out->n_in; i++)
+        ((uint16_t *)out->panels)[place(out, i / out->n_in, i % out->n_in)] = cpu_to_bf16(w[i]);
+    return RRK_OK;
+}
+
+rrk_status cpu_narrow_pack(const cpu_narrow *table, const float *w, size_t n_out, size_t n_in, cpu_narrow_weight *out,
+                           rrk_error *err)
+{
+    *out = (cpu_narrow_weight){.table = table, .n_out = n_out, .n_in = n_in};
+    out->n_groups = (n_in + table->group - 1) / table->group;
+    size_t padded = cpu_narrow_width(n_out);
+    return table->dtype == RRK_DTYPE_INT8 ? pack_int8(w, padded, out, err) : pack_bf16(w, padded, out, err);
 }
 
 rrk_status cpu_narrow_rows_new(const cpu_narrow *table, size_t n_rows, size_t max_in, cpu_narrow_rows *out,

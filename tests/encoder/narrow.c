@@ -1,6 +1,6 @@
 /*
- * int8 products of every instruction set that this processor has against the plain twin: the same integers, also where
- * 16-bit sums would saturate, the same rows, and nothing written beyond an output.
+ * Narrow products of every instruction set that this processor has against their plain twins: in int8 the same integers,
+ * also where 16-bit sums would saturate, the same rows, and nothing written beyond an output.
  */
 #include "encoder/cpu/narrow.h"
 #include "base/alloc.h"
@@ -45,7 +45,6 @@ typedef struct shape {
     size_t n_rows, n_out, n_in;
 } shape;
 
-/* y and the quantised rows by a table; w [n_out, n_in], x [n_rows, n_in], y holds the residual. */
 typedef struct run {
     const cpu_narrow *table;
     cpu_narrow_weight w;
@@ -57,7 +56,7 @@ static void open_run(run *r, const cpu_narrow *table, const shape *s, const floa
 {
     rrk_error err = {0};
     *r = (run){.table = table};
-    cr_assert_eq(cpu_int8_pack(table, w, s->n_out, s->n_in, &r->w, &err), RRK_OK, "%s", err.message);
+    cr_assert_eq(cpu_narrow_pack(table, w, s->n_out, s->n_in, &r->w, &err), RRK_OK, "%s", err.message);
     cr_assert_eq(cpu_narrow_rows_new(table, MAX_ROWS, s->n_in, &r->rows, &err), RRK_OK, "%s", err.message);
     r->bias = make(cpu_narrow_width(s->n_out), 5, 1);
 }
@@ -76,15 +75,25 @@ static void multiply(run *r, const shape *s, const float *x, bool add, cpu_activ
         .x = &r->rows, .w = &r->w, .bias = r->bias, .y = y, .n_rows = s->n_rows, .add = add, .activation = activation});
 }
 
-/* Calls body for each int8 table but the plain one. */
+static const cpu_narrow *plain_twin(const cpu_narrow *table)
+{
+    return table->dtype == RRK_DTYPE_INT8 ? &cpu_int8_plain : &cpu_bf16_plain;
+}
+
+/* Calls body for each table but the plain ones. */
 #define FOR_EACH_TABLE(k)                                                                                              \
-    for (size_t table_ = 0; cpu_int8_at(table_); table_++)                                                             \
-        for (const cpu_narrow *k = cpu_int8_at(table_); k && k != &cpu_int8_plain; k = NULL)
+    for (size_t table_ = 0; cpu_narrow_at(table_); table_++)                                                           \
+        for (const cpu_narrow *k = cpu_narrow_at(table_); k && k != plain_twin(k); k = NULL)
+
+#define FOR_EACH_INT8_TABLE(k)                                                                                         \
+    for (size_t table_ = 0; cpu_narrow_at(table_); table_++)                                                           \
+        for (const cpu_narrow *k = cpu_narrow_at(table_); k && k->dtype == RRK_DTYPE_INT8; k = NULL)
 
 Test(narrow, prints_its_seed_and_the_tables)
 {
-    for (size_t i = 0; cpu_int8_at(i); i++)
-        fprintf(stderr, "narrow: seed %llu, int8 %s\n", (unsigned long long)SEED, cpu_int8_at(i)->isa);
+    for (size_t i = 0; cpu_narrow_at(i); i++)
+        fprintf(stderr, "narrow: seed %llu, %s %s\n", (unsigned long long)SEED,
+                cpu_narrow_at(i)->dtype == RRK_DTYPE_INT8 ? "int8" : "bf16", cpu_narrow_at(i)->isa);
 }
 
 static void check_product(const cpu_narrow *k, uint64_t round)
@@ -97,13 +106,15 @@ static void check_product(const cpu_narrow *k, uint64_t round)
     float *y = make(n_y, 200 + round, 1), *want = make(n_y, 200 + round, 1);
     run ours, plain;
     open_run(&ours, k, &s, w);
-    open_run(&plain, &cpu_int8_plain, &s, w);
+    open_run(&plain, plain_twin(k), &s, w);
     multiply(&ours, &s, x, add, activation, y);
     multiply(&plain, &s, x, add, activation, want);
     cr_assert_arr_eq(ours.rows.scales, plain.rows.scales, s.n_rows * sizeof(float), "%s", k->isa);
     cr_assert_arr_eq(ours.rows.zeros, plain.rows.zeros, s.n_rows * sizeof(int32_t), "%s", k->isa);
+    /* Integers are exact, sums of bf16 products are not. */
+    float tolerance = k->dtype == RRK_DTYPE_INT8 ? 4e-6f : 2e-5f;
     for (size_t i = 0; i < n_y; i++)
-        cr_assert(fabsf(y[i] - want[i]) <= 4e-6f * (1 + fabsf(want[i])), "%s, round %zu [%zu]: %.9g, plain %.9g",
+        cr_assert(fabsf(y[i] - want[i]) <= tolerance * (1 + fabsf(want[i])), "%s, round %zu [%zu]: %.9g, plain %.9g",
                   k->isa, (size_t)round, i, (double)y[i], (double)want[i]);
     close_run(&ours);
     close_run(&plain);
@@ -167,10 +178,11 @@ static void check_extremes(const cpu_narrow *k, size_t n_in, int kind)
 Test(narrow, extremes_do_not_saturate)
 {
     static const size_t N_IN[] = {2, 3, 4, 5, 8, 31, 64, 384, 768, 4096};
-    for (size_t t = 0; cpu_int8_at(t); t++) {
+    FOR_EACH_INT8_TABLE(k)
+    {
         for (size_t n = 0; n < RRK_COUNT(N_IN); n++) {
             for (int kind = 0; kind < 4; kind++)
-                check_extremes(cpu_int8_at(t), N_IN[n], kind);
+                check_extremes(k, N_IN[n], kind);
         }
     }
 }
@@ -179,16 +191,16 @@ Test(narrow, what_is_not_finite_stays_visible)
 {
     static const float BAD[] = {NAN, INFINITY, -INFINITY};
     shape s = {3, 5, 40};
-    for (size_t t = 0; cpu_int8_at(t); t++) {
+    for (size_t t = 0; cpu_narrow_at(t); t++) {
         for (size_t b = 0; b < RRK_COUNT(BAD); b++) {
             float *w = make(5 * 40, 1, 1), *x = make(3 * 40, 2, 1), y[15];
             w[2 * 40 + 7] = BAD[b];
             x[40 + 39] = BAD[b];
             run r;
-            open_run(&r, cpu_int8_at(t), &s, w);
+            open_run(&r, cpu_narrow_at(t), &s, w);
             multiply(&r, &s, x, false, CPU_IDENTITY, y);
             for (size_t i = 0; i < 15; i++)
-                cr_assert_eq(isnan(y[i]) != 0, i / 5 == 1 || i % 5 == 2, "%s [%zu]", r.table->isa, i);
+                cr_assert_eq(isfinite(y[i]) == 0, i / 5 == 1 || i % 5 == 2, "%s [%zu]", r.table->isa, i);
             close_run(&r);
             drop(w, 5 * 40, "w");
             drop(x, 3 * 40, "x");
@@ -200,7 +212,7 @@ Test(narrow, rows_and_weights_that_are_nothing_give_the_bias)
 {
     static const float NOTHING[] = {0, FLT_MIN / 8};
     shape s = {2, 3, 20};
-    for (size_t t = 0; cpu_int8_at(t); t++) {
+    for (size_t t = 0; cpu_narrow_at(t); t++) {
         for (size_t n = 0; n < RRK_COUNT(NOTHING); n++) {
             float w[60], x[40], y[6];
             for (size_t i = 0; i < 60; i++)
@@ -208,7 +220,7 @@ Test(narrow, rows_and_weights_that_are_nothing_give_the_bias)
             for (size_t i = 0; i < 40; i++)
                 x[i] = i < 20 ? NOTHING[n] : 1;
             run r;
-            open_run(&r, cpu_int8_at(t), &s, w);
+            open_run(&r, cpu_narrow_at(t), &s, w);
             multiply(&r, &s, x, false, CPU_IDENTITY, y);
             for (size_t i = 0; i < 6; i++) {
                 float want = r.bias[i % 3] + (i / 3 == 1 && i % 3 != 0 ? 20 : 0);
@@ -227,7 +239,7 @@ static bool is_narrow(size_t n_in)
     enc_weight w = {.name = "w", .dtype = ENC_F32, .n_dims = 2, .shape = {1, n_in}, .n_values = n_in, .data = values};
     w.bytes = n_in * sizeof *values;
     const enc_weight *parts[] = {&w}, *biases[] = {NULL};
-    cpu_packing packing = {.kernels = &cpu_kernels_plain, .narrow = cpu_int8_at(0)};
+    cpu_packing packing = {.kernels = &cpu_kernels_plain, .narrow = &cpu_int8_plain};
     enc_linear linear = {.n_out = 1, .n_in = n_in};
     cr_assert_eq(cpu_linear_pack(&linear, parts, biases, 1, &packing, &err), RRK_OK, "%s", err.message);
     bool narrow = linear.narrow.table != NULL;
@@ -243,10 +255,22 @@ Test(narrow, a_layer_whose_sums_could_overflow_stays_f32)
     cr_assert_leq((int64_t)CPU_INT8_MAX_IN * 255 * 127, INT32_MAX);
 }
 
-Test(narrow, every_set_of_f32_loops_has_int8_products_of_its_own_or_none)
+Test(narrow, every_set_of_f32_loops_has_narrow_products_of_its_own_or_none)
 {
-    cr_assert_eq(cpu_int8_for(&cpu_kernels_plain), &cpu_int8_plain);
-    cr_assert_null(cpu_int8_for(&cpu_kernels_baseline));
-    const cpu_narrow *best = cpu_int8_for(cpu_kernels_best());
-    cr_assert(best == NULL || best == cpu_int8_at(0));
+    cr_assert_eq(cpu_narrow_for(&cpu_kernels_plain, RRK_DTYPE_INT8), &cpu_int8_plain);
+    cr_assert_eq(cpu_narrow_for(&cpu_kernels_plain, RRK_DTYPE_BF16), &cpu_bf16_plain);
+    cr_assert_null(cpu_narrow_for(&cpu_kernels_baseline, RRK_DTYPE_INT8));
+    cr_assert_null(cpu_narrow_for(cpu_kernels_best(), RRK_DTYPE_F32));
+}
+
+Test(narrow, bf16_is_the_nearest_and_even_between_two)
+{
+    static const struct {
+        float x;
+        uint16_t want;
+    } ROWS[] = {{1, 0x3f80},           {-2, 0xc000},        {0x1.01p0f, 0x3f80}, {0x1.03p0f, 0x3f82},
+                {0x1.0101p0f, 0x3f81}, {0x1.ffp0f, 0x4000}, {INFINITY, 0x7f80},  {0x1.ffp127f, 0x7f80}};
+    for (size_t i = 0; i < RRK_COUNT(ROWS); i++)
+        cr_assert_eq(cpu_to_bf16(ROWS[i].x), ROWS[i].want, "%a: %x", (double)ROWS[i].x, cpu_to_bf16(ROWS[i].x));
+    cr_assert_eq(cpu_to_bf16(NAN) & 0x7fc0, 0x7fc0);
 }

@@ -32,20 +32,23 @@ typedef struct bench_int8 {
     base_pool *pool;
     cpu_narrow_weight weights[N_LAYERS];
     cpu_narrow_rows rows[MAX_THREADS];
-    cpu_narrow_rows all_rows; /* of the product alone: narrowed before */
-    float *x, *y;             /* [BENCH_PRODUCT_ROWS, MAX_WIDTH]; owned */
-    float *bias;              /* [MAX_WIDTH], zeros; owned */
-    uint8_t *bytes_x;         /* owned */
-    int8_t *bytes_w;          /* owned */
-    int32_t *sums;            /* owned */
+    cpu_narrow_rows all_rows;   /* of the product alone: narrowed before */
+    float *x, *y;               /* [BENCH_PRODUCT_ROWS, MAX_WIDTH]; owned */
+    float *hidden[MAX_THREADS]; /* [BLOCK_ROWS, MAX_WIDTH], between the two layers of a feed-forward; owned */
+    float *bias;                /* [MAX_WIDTH], zeros; owned */
+    uint8_t *bytes_x;           /* owned */
+    int8_t *bytes_w;            /* owned */
+    int32_t *sums;              /* owned */
 } bench_int8;
 
 static void clear(bench_int8 *b)
 {
     for (size_t i = 0; i < N_LAYERS; i++)
         cpu_narrow_weight_clear(&b->weights[i]);
-    for (int i = 0; i < b->n_threads; i++)
+    for (int i = 0; i < b->n_threads; i++) {
         cpu_narrow_rows_clear(&b->rows[i]);
+        base_free_aligned(b->hidden[i]);
+    }
     cpu_narrow_rows_clear(&b->all_rows);
     base_pool_free(b->pool);
     base_free_aligned(b->x);
@@ -83,8 +86,12 @@ static rrk_status prepare(bench_int8 *b, rrk_error *err)
     RRK_TRY(make_operands(b, err));
     for (size_t i = 0; i < N_LAYERS; i++)
         RRK_TRY(cpu_narrow_pack(b->table, b->x, LAYERS[i].n_out, LAYERS[i].n_in, &b->weights[i], err));
-    for (int i = 0; i < b->n_threads; i++)
+    for (int i = 0; i < b->n_threads; i++) {
         RRK_TRY(cpu_narrow_rows_new(b->table, BLOCK_ROWS, MAX_WIDTH, &b->rows[i], err));
+        b->hidden[i] = base_alloc_aligned((size_t)BLOCK_ROWS * MAX_WIDTH, sizeof(float));
+        if (!b->hidden[i])
+            return base_fail_nomem(err, (size_t)BLOCK_ROWS * MAX_WIDTH * sizeof(float));
+    }
     RRK_TRY(cpu_narrow_rows_new(b->table, BENCH_PRODUCT_ROWS, BENCH_PRODUCT_IN, &b->all_rows, err));
     b->table->narrow(b->x, BENCH_PRODUCT_ROWS, BENCH_PRODUCT_IN, &b->all_rows);
     return base_pool_new(&b->pool, b->n_threads, err);
@@ -111,23 +118,33 @@ static void product_share(void *ctx, size_t share, int worker)
     }
 }
 
+static void run_layer(const bench_int8 *b, size_t number, int worker, const float *x, size_t n_rows, float *y)
+{
+    const layer *l = &LAYERS[number];
+    b->table->narrow(x, n_rows, l->n_in, &b->rows[worker]);
+    b->table->product(&(cpu_narrow_product){.x = &b->rows[worker],
+                                            .w = &b->weights[number],
+                                            .bias = b->bias,
+                                            .y = y,
+                                            .n_rows = n_rows,
+                                            .add = l->add,
+                                            .activation = l->activation});
+}
+
+/* In the encoder's order: two layers over all rows, then the feed-forward's two a block of rows. */
 static void layers_share(void *ctx, size_t share, int worker)
 {
     const bench_int8 *b = ctx;
     size_t end = share_start(b, share + 1);
-    for (size_t i = 0; i < N_LAYERS; i++) {
-        const layer *l = &LAYERS[i];
-        for (size_t row = share_start(b, share); row < end; row += BLOCK_ROWS) {
-            size_t n_rows = RRK_MIN((size_t)BLOCK_ROWS, end - row);
-            b->table->narrow(b->x + row * l->n_in, n_rows, l->n_in, &b->rows[worker]);
-            b->table->product(&(cpu_narrow_product){.x = &b->rows[worker],
-                                                    .w = &b->weights[i],
-                                                    .bias = b->bias,
-                                                    .y = b->y + row * l->n_out,
-                                                    .n_rows = n_rows,
-                                                    .add = l->add,
-                                                    .activation = l->activation});
-        }
+    for (size_t i = 0; i < PRODUCT_LAYER; i++) {
+        for (size_t row = share_start(b, share); row < end; row += BLOCK_ROWS)
+            run_layer(b, i, worker, b->x + row * LAYERS[i].n_in, RRK_MIN((size_t)BLOCK_ROWS, end - row),
+                      b->y + row * LAYERS[i].n_out);
+    }
+    for (size_t row = share_start(b, share); row < end; row += BLOCK_ROWS) {
+        size_t n_rows = RRK_MIN((size_t)BLOCK_ROWS, end - row);
+        run_layer(b, PRODUCT_LAYER, worker, b->x + row * BENCH_PRODUCT_IN, n_rows, b->hidden[worker]);
+        run_layer(b, PRODUCT_LAYER + 1, worker, b->hidden[worker], n_rows, b->y + row * BENCH_PRODUCT_IN);
     }
 }
 

@@ -47,11 +47,26 @@ static inline vf start(const cpu_narrow_product *p, size_t row, size_t col)
     return all(0);
 }
 
-static inline vf to_f32(const cpu_narrow_product *p, size_t row, size_t col, vf sum)
+typedef float row_scale;
+
+static inline float scale_of_row(const cpu_narrow_product *p, size_t row)
 {
     (void)p;
     (void)row;
+    return 1;
+}
+
+static inline vf scale_of_outputs(const float *scales, size_t col)
+{
+    (void)scales;
     (void)col;
+    return all(1);
+}
+
+static inline vf to_f32(vf sum, float of_row, vf of_outputs)
+{
+    (void)of_row;
+    (void)of_outputs;
     return sum;
 }
 

@@ -60,9 +60,21 @@ static void narrow(const float *x, size_t n_rows, size_t n_in, const cpu_narrow_
     }
 }
 
-static inline vf to_f32(const cpu_narrow_product *p, size_t row, size_t col, vi sum)
+typedef float row_scale;
+
+static inline float scale_of_row(const cpu_narrow_product *p, size_t row)
 {
-    return __builtin_convertvector(sum, vf) * (all(p->x->scales[row]) * load(p->w->scales + col));
+    return p->x->scales[row];
+}
+
+static inline vf scale_of_outputs(const float *scales, size_t col)
+{
+    return load(scales + col);
+}
+
+static inline vf to_f32(vi sum, float of_row, vf of_outputs)
+{
+    return __builtin_convertvector(sum, vf) * (all(of_row) * of_outputs);
 }
 
 #include "encoder/cpu/narrow_body.h"

@@ -7,7 +7,8 @@
  *   weights(w)                  GROUP * LANES weights as dot wants them
  *   dot(acc, x, w)              acc + the products of each group
  *   start(p, row, col)          what a vector of sums starts with
- *   to_f32(p, row, col, sum)    what it is worth
+ *   row_scale, scale_of_row(p, row), scale_of_outputs(scales, col), to_f32(sum, row_scale, scale)
+ *                               what sums are worth, by their row and by their outputs
  *
  * The tile is the f32 product's, GROUP inputs a step. Every output's scale, bias and residual join while it is in a
  * register; activations run over a tile that is still in the first-level cache.
@@ -23,15 +24,36 @@ static inline const w_value *next_panel(const cpu_narrow_weight *w, size_t row, 
     return (const w_value *)w->panels + next * w->n_groups * GROUP + part * w->n_groups * STEP / PREFETCH_TILES;
 }
 
-static inline void put(const cpu_narrow_product *p, size_t row, size_t col, sums sum)
+/*
+ * A tile's sums to y. What a vector of outputs shares is read once; p's members are read before anything is stored, which
+ * could have changed them as far as the compiler knows.
+ */
+static inline __attribute__((always_inline)) void put_tile(const cpu_narrow_product *p, size_t row, size_t col,
+                                                           sums acc[PRODUCT_ROWS][PRODUCT_VECTORS], const int n_rows)
 {
     const size_t n_out = p->w->n_out;
+    const bool add = p->add;
+    const float *bias = p->bias + col;
     float *y = p->y + row * n_out + col;
-    vf value = to_f32(p, row, col, sum) + load(p->bias + col);
-    if (n_out >= col + LANES)
-        store(y, p->add ? value + load(y) : value);
-    else if (n_out > col)
-        store_some(y, p->add ? value + load_some(y, n_out - col) : value, n_out - col);
+    row_scale row_scales[PRODUCT_ROWS];
+    UNROLL
+    for (int r = 0; r < n_rows; r++)
+        row_scales[r] = scale_of_row(p, row + (size_t)r);
+    const float *scales = p->w->scales;
+    UNROLL
+    for (int v = 0; v < PRODUCT_VECTORS; v++) {
+        size_t at = (size_t)v * LANES;
+        vf b = load(bias + at), scale = scale_of_outputs(scales, col + at);
+        UNROLL
+        for (int r = 0; r < n_rows; r++) {
+            float *to = y + (size_t)r * n_out + at;
+            vf value = to_f32(acc[r][v], row_scales[r], scale) + b;
+            if (n_out >= col + at + LANES)
+                store(to, add ? value + load(to) : value);
+            else if (n_out > col + at)
+                store_some(to, add ? value + load_some(to, n_out - col - at) : value, n_out - col - at);
+        }
+    }
 }
 
 static inline __attribute__((always_inline)) void multiply_tile(const cpu_narrow_product *p, size_t row, size_t col,
@@ -64,12 +86,7 @@ static inline __attribute__((always_inline)) void multiply_tile(const cpu_narrow
                 acc[r][v] = dot(acc[r][v], group, b[v]);
         }
     }
-    UNROLL
-    for (int r = 0; r < n_rows; r++) {
-        UNROLL
-        for (int v = 0; v < PRODUCT_VECTORS; v++)
-            put(p, row + (size_t)r, col + (size_t)v * LANES, acc[r][v]);
-    }
+    put_tile(p, row, col, acc, n_rows);
 }
 
 /* A number of rows that the compiler knows, so that the tile fits registers. */

@@ -192,7 +192,9 @@ class OnnxRuntimeInt8(OnnxRuntime):
     def prepare(self, path, scratch):
         from onnxruntime.quantization import QuantType, quantize_dynamic
         quantized = os.path.join(scratch, "int8.onnx")
-        quantize_dynamic(path, quantized, per_channel=True, weight_type=QuantType.QInt8)
+        # The fused operators' types are not inferred, so the default has to be told (1: f32).
+        quantize_dynamic(path, quantized, per_channel=True, weight_type=QuantType.QInt8,
+                         extra_options={"DefaultTensorType": 1})
         return quantized
 
 

@@ -15,7 +15,7 @@
  */
 #include "encoder/cpu/finish_body.h"
 
-enum { PANEL_COLS = PRODUCT_VECTORS * LANES, PREFETCH_TILES = 16, STEP = PANEL_COLS * GROUP };
+enum { PANEL_COLS = PRODUCT_VECTORS * LANES, PREFETCH_TILES = 16, STEP = PANEL_COLS * GROUP, LINE = 64 };
 
 /* The part of the panel after this one that a tile of these rows fetches into the second-level cache. */
 static inline const w_value *next_panel(const cpu_narrow_weight *w, size_t row, size_t col)
@@ -69,21 +69,26 @@ static inline __attribute__((always_inline)) void multiply_tile(const cpu_narrow
         for (int r = 0; r < n_rows; r++)
             acc[r][v] = start(p, row + (size_t)r, col + (size_t)v * LANES);
     }
-    UNROLL_TWICE
-    for (size_t g = 0; g < n_groups; g++) {
-        vi b[PRODUCT_VECTORS];
-        __builtin_prefetch(next + g * STEP / PREFETCH_TILES, 0, 2);
-        UNROLL
-        for (int v = 0; v < PRODUCT_VECTORS; v++)
-            b[v] = weights(w + g * STEP + (size_t)v * LANES * GROUP);
-        UNROLL
-        for (int r = 0; r < n_rows; r++) {
-            int32_t a;
-            memcpy(&a, x + (size_t)r * width + g * GROUP, sizeof a);
-            vi group = a - (vi){0};
+    /* Every PREFETCH_TILES steps this tile owes the next panel one step's worth of bytes. */
+    for (size_t first = 0; first < n_groups; first += PREFETCH_TILES) {
+        size_t end = n_groups - first < PREFETCH_TILES ? n_groups : first + PREFETCH_TILES;
+        for (size_t i = 0; i < STEP; i += LINE / sizeof *next)
+            __builtin_prefetch(next + first / PREFETCH_TILES * STEP + i, 0, 2);
+        UNROLL_TWICE
+        for (size_t g = first; g < end; g++) {
+            vi b[PRODUCT_VECTORS];
             UNROLL
             for (int v = 0; v < PRODUCT_VECTORS; v++)
-                acc[r][v] = dot(acc[r][v], group, b[v]);
+                b[v] = weights(w + g * STEP + (size_t)v * LANES * GROUP);
+            UNROLL
+            for (int r = 0; r < n_rows; r++) {
+                int32_t a;
+                memcpy(&a, x + (size_t)r * width + g * GROUP, sizeof a);
+                vi group = a - (vi){0};
+                UNROLL
+                for (int v = 0; v < PRODUCT_VECTORS; v++)
+                    acc[r][v] = dot(acc[r][v], group, b[v]);
+            }
         }
     }
     put_tile(p, row, col, acc, n_rows);

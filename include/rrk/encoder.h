@@ -26,8 +26,8 @@ typedef struct rrk_encoder rrk_encoder;
 
 /*
  * What linear layers are computed in; norms, softmax, lookup tables and heads are f32 always. int8 packs weights as signed
- * bytes with a scale an output, and activations as bytes with a scale a row: a quarter of their memory, a
- * multiple of the speed where the processor has VNNI, and scores that move a little. Where a processor would not gain by a type, f32 is
+ * bytes with a scale an output, and activations as bytes with a scale a row: a quarter of their memory, a multiple of the
+ * speed where the processor has VNNI, and scores that move a little. Where a processor would not gain by a type, f32 is
  * used; rrk_encoder_info.compute and a line of the log say so.
  */
 typedef enum rrk_dtype { RRK_DTYPE_AUTO = 0, RRK_DTYPE_F32 = 1, RRK_DTYPE_BF16 = 2, RRK_DTYPE_INT8 = 3 } rrk_dtype;

@@ -1,14 +1,14 @@
 /*
  * bench-encoder: passages a second through the encoder, and what share of the processor's own rate at matrix products
  * that is. Rows of token ids come from a file, so tokenising is left out; the rows of a cross-encoder are pairs, whose
- * second part begins behind the first [SEP]. Prints one JSON object.
+ * second part begins behind the first [SEP]. Prints one JSON object. In int8 the rates of bytes stand beside it.
  */
 #include "encoder/encoder.h"
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/lines.h"
-#include "bench/product.h"
+#include "bench/product_int8.h"
 #include "encoder/config.h"
 #include <rrk/rrk.h>
 
@@ -30,9 +30,17 @@ typedef struct bench {
     size_t n_ids, cap_ids;
     enc_row *rows; /* owned; ids point into the above once all are read */
     size_t n_rows, cap_rows;
-    float *out;   /* [n_rows, floats a row]; owned */
-    double gflop; /* of all rows */
+    float *out;            /* [n_rows, floats a row]; owned */
+    double gflop;          /* of all rows */
+    bench_int8_rates int8; /* in int8; zeros otherwise */
 } bench;
+
+typedef struct settings {
+    const char *model, *ids_path, *out_path;
+    int n_rounds, n_threads;
+    rrk_dtype dtype;
+    const char *device;
+} settings;
 
 typedef struct round_result {
     double seconds;
@@ -146,14 +154,30 @@ static double count_gflop(const bench *b)
     return flop * 1e-9;
 }
 
-static rrk_status prepare(bench *b, const char *model, const char *ids_path, int n_threads, rrk_error *err)
+/* By the int8 products of the encoder's own instruction set. */
+static rrk_status measure_int8(bench *b, const settings *s, rrk_error *err)
+{
+    const cpu_kernels *kernels = cpu_kernels_best();
+    for (size_t i = 0; s->device && cpu_kernels_at(i); i++) {
+        if (strcmp(s->device, "cpu") != 0 && strcmp(s->device + strlen("cpu:"), cpu_kernels_at(i)->isa) == 0)
+            kernels = cpu_kernels_at(i);
+    }
+    const cpu_narrow *table = cpu_narrow_for(kernels, RRK_DTYPE_INT8);
+    return table ? bench_int8_measure(table, s->n_threads, RATE_SECONDS, &b->int8, err) : RRK_OK;
+}
+
+static rrk_status prepare(bench *b, const settings *s, rrk_error *err)
 {
     rrk_encoder_options options;
     rrk_encoder_options_init(&options);
-    options.n_threads = n_threads;
-    RRK_TRY(enc_config_read(&b->config, model, err));
-    RRK_TRY(rrk_encoder_open(&b->encoder, model, &options, err));
-    RRK_TRY(read_rows(b, ids_path, err));
+    options.n_threads = s->n_threads;
+    options.dtype = s->dtype;
+    options.device = s->device;
+    RRK_TRY(enc_config_read(&b->config, s->model, err));
+    RRK_TRY(rrk_encoder_open(&b->encoder, s->model, &options, err));
+    if (s->dtype == RRK_DTYPE_INT8)
+        RRK_TRY(measure_int8(b, s, err));
+    RRK_TRY(read_rows(b, s->ids_path, err));
     settle_rows(b);
     b->gflop = count_gflop(b);
     b->out = base_alloc(b->n_rows, enc_output_dim(b->encoder) * sizeof *b->out);
@@ -219,6 +243,11 @@ static void print_results(const bench *b, round_result *rounds, size_t n_rounds,
            rates->blocks.gflops, rates->whole.gflops);
     printf("\"ours_cpu\": %.2f, \"blocks_cpu\": %.2f, \"whole_cpu\": %.2f},\n", rates->ours.cpu_gflops,
            rates->blocks.cpu_gflops, rates->whole.cpu_gflops);
+    if (b->int8.ours.gflops > 0)
+        printf(" \"int8_gop_per_s\": {\"ours\": %.1f, \"onednn\": %.1f, \"layers\": %.1f, \"ours_cpu\": %.1f, "
+               "\"onednn_cpu\": %.1f, \"layers_cpu\": %.1f},\n",
+               b->int8.ours.gflops, b->int8.whole.gflops, b->int8.layers.gflops, b->int8.ours.cpu_gflops,
+               b->int8.whole.cpu_gflops, b->int8.layers.cpu_gflops);
     printf(" \"share\": %.4f, \"cpu_share\": %.4f}\n", median->share, median->cpu_share);
 }
 
@@ -230,16 +259,15 @@ static rrk_status write_outputs(const bench *b, const char *path, rrk_error *err
     return base_output_commit(&output, err);
 }
 
-static rrk_status measure(const char *model, const char *ids_path, int n_rounds, int n_threads, const char *out_path,
-                          rrk_error *err)
+static rrk_status measure(const settings *s, rrk_error *err)
 {
     bench b RRK_AUTO(bench_free) = {0};
     round_result rounds[MAX_ROUNDS];
-    RRK_TRY(prepare(&b, model, ids_path, n_threads, err));
-    for (int i = 0; i < n_rounds; i++)
-        RRK_TRY(run_round(&b, n_threads, &rounds[i], err));
-    print_results(&b, rounds, (size_t)n_rounds, n_threads);
-    return out_path ? write_outputs(&b, out_path, err) : RRK_OK;
+    RRK_TRY(prepare(&b, s, err));
+    for (int i = 0; i < s->n_rounds; i++)
+        RRK_TRY(run_round(&b, s->n_threads, &rounds[i], err));
+    print_results(&b, rounds, (size_t)s->n_rounds, s->n_threads);
+    return s->out_path ? write_outputs(&b, s->out_path, err) : RRK_OK;
 }
 
 /* 0 when text is not a number of 1 to most. */
@@ -250,16 +278,35 @@ static int small_number(const char *text, int most)
     return *text && !*end && value >= 1 && value <= most ? (int)value : 0;
 }
 
+/* False for a word that is no type. */
+static bool take_dtype(const char *word, rrk_dtype *out)
+{
+    static const char *const NAMES[] = {"auto", "f32", "bf16", "int8"};
+    for (size_t i = 0; i < RRK_COUNT(NAMES); i++) {
+        if (strcmp(word, NAMES[i]) == 0) {
+            *out = (rrk_dtype)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 int main(int argc, char **argv)
 {
-    int n_rounds = argc > 3 ? small_number(argv[3], MAX_ROUNDS) : 5;
-    int n_threads = argc > 4 ? small_number(argv[4], RRK_ENCODER_MAX_THREADS) : rrk_processor_count();
-    if (argc < 3 || argc > 6 || !n_rounds || !n_threads) {
-        fputs("usage: bench-encoder MODEL_DIR IDS_FILE [ROUNDS [THREADS [OUTPUTS_FILE]]]\n", stderr);
+    settings s = {.n_rounds = argc > 3 ? small_number(argv[3], MAX_ROUNDS) : 5,
+                  .n_threads = argc > 4 ? small_number(argv[4], RRK_ENCODER_MAX_THREADS) : rrk_processor_count(),
+                  .out_path = argc > 5 && *argv[5] ? argv[5] : NULL,
+                  .device = argc > 7 ? argv[7] : NULL};
+    if (argc < 3 || argc > 8 || !s.n_rounds || !s.n_threads || (argc > 6 && !take_dtype(argv[6], &s.dtype))) {
+        fputs(
+            "usage: bench-encoder MODEL_DIR IDS_FILE [ROUNDS [THREADS [OUTPUTS_FILE [auto|f32|bf16|int8 [DEVICE]]]]]\n",
+            stderr);
         return 2;
     }
+    s.model = argv[1];
+    s.ids_path = argv[2];
     rrk_error err = {0};
-    if (measure(argv[1], argv[2], n_rounds, n_threads, argc > 5 ? argv[5] : NULL, &err) != RRK_OK) {
+    if (measure(&s, &err) != RRK_OK) {
         fprintf(stderr, "bench-encoder: %s\n", err.message);
         return 1;
     }

@@ -23,6 +23,7 @@ import time
 MAX_TOKENS = 256
 BATCH = 32
 MIN_COSINE = 0.9999
+MIN_INT8_COSINE = 0.9
 PRODUCT = (2560, 1536, 384)
 THREADS = 2
 
@@ -172,13 +173,29 @@ class OnnxRuntime(Padded):
             path = fused
         except ImportError as e:
             self.note = f"not fused ({e})"
+        path = self.prepare(path, scratch)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = THREADS
         options.inter_op_num_threads = 1
         self.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
+    def prepare(self, path, scratch):
+        return path
+
     def one(self, ids, mask):
         return self.session.run(None, {"ids": ids, "mask": mask})[0]
+
+
+class OnnxRuntimeInt8(OnnxRuntime):
+    name = "ONNX Runtime, dynamic int8"
+
+    def prepare(self, path, scratch):
+        from onnxruntime.quantization import QuantType, quantize_dynamic
+        quantized = os.path.join(scratch, "int8.onnx")
+        # The fused operators' types are not inferred, so the default has to be told (1: f32).
+        quantize_dynamic(path, quantized, per_channel=True, weight_type=QuantType.QInt8,
+                         extra_options={"DefaultTensorType": 1})
+        return quantized
 
 
 class OpenVino(Padded):
@@ -225,6 +242,7 @@ class OpenVinoStreams(OpenVino):
 class CTranslate2:
     name = "CTranslate2"
     intra, inter = THREADS, 1
+    compute_type = "float32"
 
     def __init__(self, model, scratch, texts):
         import ctranslate2
@@ -232,7 +250,7 @@ class CTranslate2:
         folder = os.path.join(scratch, "ct2")
         if not os.path.exists(folder):
             ctranslate2.converters.TransformersConverter(model).convert(folder)
-        self.encoder = ctranslate2.Encoder(folder, device="cpu", compute_type="float32", intra_threads=self.intra,
+        self.encoder = ctranslate2.Encoder(folder, device="cpu", compute_type=self.compute_type, intra_threads=self.intra,
                                            inter_threads=self.inter)
 
     def one(self, rows, batch):
@@ -260,6 +278,16 @@ class CTranslate2:
 class CTranslate2Replicas(CTranslate2):
     name = f"CTranslate2, {THREADS} replicas of 1 thread"
     intra, inter = 1, THREADS
+
+
+class CTranslate2Int8(CTranslate2):
+    name = "CTranslate2, int8"
+    compute_type = "int8"
+
+
+class CTranslate2Int8Replicas(CTranslate2Replicas):
+    name = f"CTranslate2, int8, {THREADS} replicas of 1 thread"
+    compute_type = "int8"
 
 
 class SentenceTransformers:
@@ -303,6 +331,7 @@ class TorchProduct:
 PEERS = {"ct2": CTranslate2, "ct2x2": CTranslate2Replicas, "ort": OnnxRuntime, "openvino": OpenVino,
          "openvinox2": OpenVinoStreams,
          "compile": TorchCompile, "eager": TorchEager, "st": SentenceTransformers}
+INT8_PEERS = {"ct2-int8": CTranslate2Int8, "ct2x2-int8": CTranslate2Int8Replicas, "ort-int8": OnnxRuntimeInt8}
 
 
 def serve(kind, job_path):
@@ -312,7 +341,7 @@ def serve(kind, job_path):
         job = json.load(f)
     pipe = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what libraries print must not mix with answers
-    maker = TorchProduct if kind == "product" else PEERS[kind]
+    maker = TorchProduct if kind == "product" else {**PEERS, **INT8_PEERS}[kind]
     try:
         peer = maker(job["model"], job["scratch"], job["texts"])
         if kind == "product":
@@ -361,14 +390,15 @@ class Process:
         self.child.wait()
 
 
-def run_rrk(args, ids_path, out_path):
-    command = [args.rrk, args.model, ids_path, "1", str(THREADS), out_path]
+def run_rrk(args, ids_path, out_path, dtype=None):
+    command = [args.rrk, args.model, ids_path, "1", str(THREADS), out_path, dtype or args.dtype]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
 def cosine(scratch, kind, n_rows):
+    """The lowest of a row, against rrk in f32."""
     import numpy as np
-    ours = np.fromfile(os.path.join(scratch, "rrk.f32"), dtype=np.float32).reshape(n_rows, -1)
+    ours = np.fromfile(os.path.join(scratch, "reference.f32"), dtype=np.float32).reshape(n_rows, -1)
     theirs = np.fromfile(os.path.join(scratch, kind + ".f32"), dtype=np.float32).reshape(n_rows, -1)
     if ours.shape != theirs.shape:
         return 0.0
@@ -392,6 +422,7 @@ def one_round(args, product, peers, ids_path, scratch):
     report = run_rrk(args, ids_path, os.path.join(scratch, "rrk.f32"))
     rates = report["product_gflop_per_s"]
     result = {"report": report, "rrk": (report["rows"] / report["passages_per_s"], report["cpu_seconds"])}
+    result["int8"] = report.get("int8_gop_per_s")
     result["rates"] = {"rrk, by blocks": (rates["ours"], rates["ours_cpu"]),
                        "oneDNN, by blocks": (rates["blocks"], rates["blocks_cpu"]),
                        "oneDNN, one call": (rates["whole"], rates["whole_cpu"])}
@@ -412,7 +443,8 @@ def run_rounds(args, processes, ids_path, scratch, n_rows):
         result = one_round(args, product, peers, ids_path, scratch)
         for p in list(peers) if number == 0 else []:
             worst = cosine(scratch, p.kind, n_rows)
-            if worst < MIN_COSINE:
+            p.hello["cosine"] = worst
+            if worst < (MIN_COSINE if p.kind in PEERS else MIN_INT8_COSINE):
                 print(f"left out: {p.hello['name']}: its vectors differ from rrk's, cosine {worst:.6f}", flush=True)
                 peers.remove(p)
         rounds.append(result)
@@ -440,6 +472,9 @@ def print_setting(args, rounds, rows, gflop):
     for way in rounds[0]["rates"]:
         wall, cpu = (statistics.median(r["rates"][way][i] for r in rounds) for i in (0, 1))
         print(f"Product {'x'.join(map(str, PRODUCT))}, {way}: {wall:.0f} GFLOP/s ({cpu:.0f} by CPU time).")
+    for way in rounds[0]["int8"] or []:
+        rate = statistics.median(r["int8"][way] for r in rounds)
+        print(f"int8, {way}: {rate:.0f} GOP/s.")
     print(f"rrk's peak memory: {rounds[-1]['report']['peak_rss_mib']:.0f} MiB.\n")
 
 
@@ -451,8 +486,11 @@ def share(round_, kind, gflop, clock):
 
 def print_report(args, rounds, peers, rows, gflop):
     print_setting(args, rounds, rows, gflop)
-    print("| runtime | passages/s | min..max | rrk faster by | by CPU time | share of product rate | by CPU time |")
-    print("|---|---:|---:|---:|---:|---:|---:|")
+    print("| runtime | passages/s | min..max | rrk faster by | by CPU time | share of f32 product rate | by CPU time "
+          "| lowest cosine |")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|")
+    cosines = {p.kind: p.hello["cosine"] for p in peers}
+    cosines["rrk"] = cosine(args.scratch, "rrk", len(rows))
     entries = [("rrk", f"**rrk** ({rounds[0]['report']['compute']})")]
     entries += [(p.kind, f"{p.hello['name']} {p.hello['version']}") for p in peers]
     for kind, label in sorted(entries, key=lambda e: statistics.median(r[e[0]][0] for r in rounds)):
@@ -460,7 +498,7 @@ def print_report(args, rounds, peers, rows, gflop):
         ratios = [statistics.median(r[kind][clock] / r["rrk"][clock] for r in rounds) for clock in (0, 1)]
         shares = [statistics.median(share(r, kind, gflop, clock) for r in rounds) for clock in (0, 1)]
         print(f"| {label} | {statistics.median(speeds):.1f} | {min(speeds):.1f}..{max(speeds):.1f} | "
-              f"{ratios[0]:.2f} x | {ratios[1]:.2f} x | {shares[0]:.2f} | {shares[1]:.2f} |")
+              f"{ratios[0]:.2f} x | {ratios[1]:.2f} x | {shares[0]:.2f} | {shares[1]:.2f} | {cosines[kind]:.4f} |")
     for p in peers:
         if p.hello["note"]:
             print(f"\n{p.hello['name']}: {p.hello['note']}")
@@ -476,11 +514,14 @@ def main():
     parser.add_argument("--rrk", required=True, help="the bench-encoder executable")
     parser.add_argument("--limit", type=int, default=0, help="passages, spread over the file (0: all)")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--peers", default=",".join(PEERS), help="of " + ",".join(PEERS))
+    parser.add_argument("--peers", help="of " + ",".join({**PEERS, **INT8_PEERS}) + " (those of the type)")
+    parser.add_argument("--dtype", default="f32", help="of rrk: f32, bf16 or int8, whose peers are "
+                        + ",".join(INT8_PEERS))
     parser.add_argument("--scratch", help="a folder that keeps converted models (a temporary one)")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        scratch = args.scratch or temporary
+        scratch = args.scratch = args.scratch or temporary
+        kinds = args.peers if args.peers is not None else ",".join(INT8_PEERS if args.dtype == "int8" else PEERS)
         os.makedirs(scratch, exist_ok=True)
         texts = read_texts(args.texts, args.limit)
         rows = tokenize(args.model, texts)
@@ -489,7 +530,8 @@ def main():
             f.writelines(" ".join(map(str, row)) + "\n" for row in rows)
         with open(job_path, "w", encoding="utf-8") as f:
             json.dump({"model": args.model, "scratch": scratch, "texts": texts, "rows": rows}, f)
-        processes = start_peers(["product"] + [k for k in args.peers.split(",") if k], job_path)
+        processes = start_peers(["product"] + [k for k in kinds.split(",") if k], job_path)
+        run_rrk(args, ids_path, os.path.join(scratch, "reference.f32"), "f32")
         rounds, peers = run_rounds(args, processes, ids_path, scratch, len(rows))
         print_report(args, rounds, peers, rows, gflop_of(args.model, rows))
         for p in processes:

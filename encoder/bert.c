@@ -58,14 +58,28 @@ static rrk_status require(const source *s, uint32_t n_dims, const size_t *shape,
     return enc_weights_require(s->weights, name, n_dims, shape, out, err);
 }
 
+static rrk_status find_linear(const enc_weights *weights, const char *prefix, const char *name, size_t n_out,
+                              size_t n_in, const enc_weight **w, const enc_weight **b, rrk_error *err)
+{
+    source s = {NULL, weights, prefix};
+    RRK_TRY(require(&s, 2, (size_t[]){n_out, n_in}, w, err, "%s.weight", name));
+    return require(&s, 1, (size_t[]){n_out}, b, err, "%s.bias", name);
+}
+
 rrk_status enc_load_linear(enc_device *device, const enc_weights *weights, const char *prefix, const char *name,
                            size_t n_out, size_t n_in, enc_linear **out, rrk_error *err)
 {
-    source s = {device, weights, prefix};
     const enc_weight *w, *b;
-    RRK_TRY(require(&s, 2, (size_t[]){n_out, n_in}, &w, err, "%s.weight", name));
-    RRK_TRY(require(&s, 1, (size_t[]){n_out}, &b, err, "%s.bias", name));
+    RRK_TRY(find_linear(weights, prefix, name, n_out, n_in, &w, &b, err));
     return device->ops->linear(device, &w, &b, 1, out, err);
+}
+
+rrk_status enc_load_head_linear(enc_device *device, const enc_weights *weights, const char *prefix, const char *name,
+                                size_t n_out, size_t n_in, enc_linear **out, rrk_error *err)
+{
+    const enc_weight *w, *b;
+    RRK_TRY(find_linear(weights, prefix, name, n_out, n_in, &w, &b, err));
+    return device->ops->head_linear(device, &w, &b, 1, out, err);
 }
 
 static rrk_status load_table(const source *s, const char *name, size_t n_rows, size_t d, enc_table **out,

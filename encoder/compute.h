@@ -12,6 +12,7 @@
 
 #include "encoder/config.h"
 #include "encoder/safetensors.h"
+#include <rrk/encoder.h>
 
 typedef struct enc_device enc_device;
 typedef struct enc_session enc_session;
@@ -75,6 +76,9 @@ typedef struct enc_ops {
     /* Parts are stacked along n_out, so that query, key and value become one product. biases[i] belongs to parts[i]. */
     rrk_status (*linear)(enc_device *device, const enc_weight *const *parts, const enc_weight *const *biases,
                          size_t n_parts, enc_linear **out, rrk_error *err);
+    /* The same in f32 whatever other layers are computed in: the few rows of a head decide the most. */
+    rrk_status (*head_linear)(enc_device *device, const enc_weight *const *parts, const enc_weight *const *biases,
+                              size_t n_parts, enc_linear **out, rrk_error *err);
     /* shift NULL: RMS norm, which leaves the mean where it is. */
     rrk_status (*norm)(enc_device *device, const enc_weight *gain, const enc_weight *shift, float eps, enc_norm **out,
                        rrk_error *err);
@@ -161,5 +165,7 @@ struct enc_device {
 /* cpu/: with the best vector loops that the processor can run, or with those of a table (cpu/kernels.h). */
 struct cpu_kernels;
 rrk_status enc_cpu_open(enc_device **out, const struct cpu_kernels *kernels, rrk_error *err);
+/* With linear layers but heads in a type; where the processor gains nothing by it they are f32, and describe() says so. */
+rrk_status enc_cpu_open_as(enc_device **out, const struct cpu_kernels *kernels, rrk_dtype dtype, rrk_error *err);
 
 #endif

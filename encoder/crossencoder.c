@@ -6,11 +6,11 @@ rrk_status enc_cross_head_load(enc_cross_head *out, enc_device *device, const en
 {
     size_t d = config->d_model;
     if (config->family == ENC_FAMILY_ROBERTA) {
-        RRK_TRY(enc_load_linear(device, weights, "", "classifier.dense", d, d, &out->pooler, err));
-        return enc_load_linear(device, weights, "", "classifier.out_proj", 1, d, &out->classifier, err);
+        RRK_TRY(enc_load_head_linear(device, weights, "", "classifier.dense", d, d, &out->pooler, err));
+        return enc_load_head_linear(device, weights, "", "classifier.out_proj", 1, d, &out->classifier, err);
     }
-    RRK_TRY(enc_load_linear(device, weights, prefix, "pooler.dense", d, d, &out->pooler, err));
-    return enc_load_linear(device, weights, "", "classifier", 1, d, &out->classifier, err);
+    RRK_TRY(enc_load_head_linear(device, weights, prefix, "pooler.dense", d, d, &out->pooler, err));
+    return enc_load_head_linear(device, weights, "", "classifier", 1, d, &out->classifier, err);
 }
 
 rrk_status enc_cross_head_run(const enc_cross_head *head, enc_session *session, const enc_ops *ops, float *out,

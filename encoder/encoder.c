@@ -2,6 +2,7 @@
 #include "encoder/encoder.h"
 #include "base/alloc.h"
 #include "base/text.h"
+#include "encoder/cpu/kernels.h"
 #include "encoder/run.h"
 #include "encoder/t5.h"
 #include <rrk/runtime.h>
@@ -27,8 +28,9 @@ static rrk_status take_options(const rrk_encoder_options *given, rrk_encoder_opt
     if (out->n_threads < 0 || out->n_threads > RRK_ENCODER_MAX_THREADS)
         return base_fail(err, RRK_E_INVALID, 0, "n_threads is %d, expected 0 to %d", out->n_threads,
                          RRK_ENCODER_MAX_THREADS);
-    if (out->device && strcmp(out->device, "cpu") != 0)
-        return base_fail(err, RRK_E_UNSUPPORTED, 0, "device '%s' is not known: there is 'cpu'", out->device);
+    if ((int)out->dtype < RRK_DTYPE_AUTO || out->dtype > RRK_DTYPE_INT8)
+        return base_fail(err, RRK_E_INVALID, 0, "dtype is %d, expected %d to %d", (int)out->dtype, RRK_DTYPE_AUTO,
+                         RRK_DTYPE_INT8);
     if (out->batch_tokens > RRK_ENCODER_MAX_BATCH_TOKENS)
         return base_fail(err, RRK_E_INVALID, 0, "batch_tokens is %zu, expected 0 to %u", out->batch_tokens,
                          RRK_ENCODER_MAX_BATCH_TOKENS);
@@ -127,6 +129,23 @@ static rrk_status find_answers(rrk_encoder *encoder, rrk_error *err)
     return RRK_OK;
 }
 
+/* "cpu" or "cpu:avx2"; the loops of an instruction set, NULL for the best one. */
+static rrk_status take_device(const char *device, const cpu_kernels **out, rrk_error *err)
+{
+    *out = NULL;
+    if (!device || strcmp(device, "cpu") == 0)
+        return RRK_OK;
+    if (strncmp(device, "cpu:", 4) != 0)
+        return base_fail(err, RRK_E_UNSUPPORTED, 0, "device '%s' is not known: there is 'cpu'", device);
+    for (size_t i = 0; cpu_kernels_at(i); i++) {
+        if (strcmp(cpu_kernels_at(i)->isa, device + 4) == 0) {
+            *out = cpu_kernels_at(i);
+            return RRK_OK;
+        }
+    }
+    return base_fail(err, RRK_E_UNSUPPORTED, 0, "device '%s': this processor has no such instruction set", device);
+}
+
 static rrk_status load(rrk_encoder *encoder, const char *model_dir, const rrk_encoder_options *options, rrk_error *err)
 {
     RRK_TRY(enc_config_read(&encoder->config, model_dir, err));
@@ -138,7 +157,9 @@ static rrk_status load(rrk_encoder *encoder, const char *model_dir, const rrk_en
     RRK_TRY(find_views(encoder, err));
     RRK_TRY(find_answers(encoder, err));
     RRK_TRY(make_name(encoder, err));
-    RRK_TRY(enc_cpu_open(&encoder->device, NULL, err));
+    const cpu_kernels *kernels;
+    RRK_TRY(take_device(options->device, &kernels, err));
+    RRK_TRY(enc_cpu_open_as(&encoder->device, kernels, options->dtype, err));
     const enc_model_kind *kind = enc_model_kind_of(&encoder->config);
     RRK_TRY(kind->load(&encoder->model, encoder->device, &encoder->config, encoder->weights, err));
     encoder->max_tokens = encoder->config.max_tokens;

@@ -41,5 +41,8 @@ rrk_status enc_mvp_head_run(const enc_mvp_head *head, enc_session *session, cons
 /* A layer "<prefix><name>.weight" [n_out, n_in] with its ".bias". */
 rrk_status enc_load_linear(enc_device *device, const enc_weights *weights, const char *prefix, const char *name,
                            size_t n_out, size_t n_in, enc_linear **out, rrk_error *err);
+/* One of a head's, which stays in f32. */
+rrk_status enc_load_head_linear(enc_device *device, const enc_weights *weights, const char *prefix, const char *name,
+                                size_t n_out, size_t n_in, enc_linear **out, rrk_error *err);
 
 #endif

@@ -72,11 +72,11 @@ static rrk_status load_layer(const source *s, size_t i, enc_mvp_layer *out, rrk_
     char prefix[MAX_NAME], name[MAX_NAME];
     size_t d = s->config->d_model, ff = s->config->d_ff;
     snprintf(prefix, sizeof prefix, "mvp.decoder.%zu.", i);
-    RRK_TRY(enc_load_linear(s->device, s->weights, prefix, "cross.query", d, d, &out->query, err));
+    RRK_TRY(enc_load_head_linear(s->device, s->weights, prefix, "cross.query", d, d, &out->query, err));
     RRK_TRY(load_cross(s, i, &out->cross, err));
-    RRK_TRY(enc_load_linear(s->device, s->weights, prefix, "cross.output", d, d, &out->output, err));
-    RRK_TRY(enc_load_linear(s->device, s->weights, prefix, "ffn.in", ff, d, &out->ffn_in, err));
-    RRK_TRY(enc_load_linear(s->device, s->weights, prefix, "ffn.out", d, ff, &out->ffn_out, err));
+    RRK_TRY(enc_load_head_linear(s->device, s->weights, prefix, "cross.output", d, d, &out->output, err));
+    RRK_TRY(enc_load_head_linear(s->device, s->weights, prefix, "ffn.in", ff, d, &out->ffn_in, err));
+    RRK_TRY(enc_load_head_linear(s->device, s->weights, prefix, "ffn.out", d, ff, &out->ffn_out, err));
     snprintf(name, sizeof name, "mvp.decoder.%zu.cross_norm", i);
     RRK_TRY(load_norm(s, name, &out->cross_norm, err));
     snprintf(name, sizeof name, "mvp.decoder.%zu.ffn_norm", i);

@@ -4,6 +4,7 @@
  * is one thread's; nothing here starts threads.
  */
 #include "base/alloc.h"
+#include "base/log.h"
 #include "encoder/cpu/session.h"
 
 #include <stdio.h>
@@ -39,10 +40,9 @@ static rrk_status add_table(enc_device *device, const enc_weight *weight, enc_ta
     return RRK_OK;
 }
 
-static rrk_status add_linear(enc_device *device, const enc_weight *const *parts, const enc_weight *const *biases,
-                             size_t n_parts, enc_linear **out, rrk_error *err)
+static rrk_status pack_linear(cpu_device *cpu, const enc_weight *const *parts, const enc_weight *const *biases,
+                              size_t n_parts, const cpu_narrow *narrow, enc_linear **out, rrk_error *err)
 {
-    cpu_device *cpu = (cpu_device *)device;
     enc_linear *linear = base_calloc(1, sizeof *linear);
     if (!linear)
         return base_fail_nomem(err, sizeof *linear);
@@ -51,7 +51,21 @@ static rrk_status add_linear(enc_device *device, const enc_weight *const *parts,
     linear->n_in = parts[0]->shape[1];
     for (size_t i = 0; i < n_parts; i++)
         linear->n_out += parts[i]->shape[0];
-    return cpu_linear_pack(linear, parts, biases, n_parts, cpu->gemm, cpu->kernels, err);
+    cpu_packing packing = {cpu->gemm, cpu->kernels, narrow};
+    return cpu_linear_pack(linear, parts, biases, n_parts, &packing, err);
+}
+
+static rrk_status add_linear(enc_device *device, const enc_weight *const *parts, const enc_weight *const *biases,
+                             size_t n_parts, enc_linear **out, rrk_error *err)
+{
+    cpu_device *cpu = (cpu_device *)device;
+    return pack_linear(cpu, parts, biases, n_parts, cpu->narrow, out, err);
+}
+
+static rrk_status add_head_linear(enc_device *device, const enc_weight *const *parts, const enc_weight *const *biases,
+                                  size_t n_parts, enc_linear **out, rrk_error *err)
+{
+    return pack_linear((cpu_device *)device, parts, biases, n_parts, NULL, out, err);
 }
 
 static rrk_status add_norm(enc_device *device, const enc_weight *gain, const enc_weight *shift, float eps,
@@ -84,6 +98,7 @@ static void session_free(enc_session *session)
     base_free_aligned(session->step.data);
     base_free_aligned(session->bias.data);
     base_free(session->narrow_start);
+    cpu_narrow_rows_clear(&session->rows);
     cpu_gemm_lane_free(session->worker.lane);
     base_free(session);
 }
@@ -119,6 +134,11 @@ static rrk_status session_new(enc_device *device, const enc_shape *shape, enc_se
     RRK_TRY(cpu_gemm_lane_new(session->device->gemm, &session->worker.lane, err));
     session->worker.kernels = session->device->kernels;
     session->worker.delta = session->delta;
+    if (session->device->narrow) {
+        size_t max_in = RRK_MAX(widest, shape->d_ff);
+        RRK_TRY(cpu_narrow_rows_new(session->device->narrow, CPU_BLOCK_ROWS, max_in, &session->rows, err));
+        session->worker.rows = &session->rows;
+    }
     *out = RRK_STEAL(session);
     return RRK_OK;
 }
@@ -361,6 +381,7 @@ static const enc_ops CPU_OPS = {
     .describe = describe,
     .table = add_table,
     .linear = add_linear,
+    .head_linear = add_head_linear,
     .norm = add_norm,
     .bias = cpu_add_bias,
     .cross = cpu_add_cross,
@@ -375,7 +396,7 @@ static const enc_ops CPU_OPS = {
     .apply_norm = cpu_apply_norm,
     .project_add = cpu_project_add,
     .norm_feed_forward = cpu_norm_feed_forward,
-    .narrow = cpu_narrow,
+    .narrow = cpu_narrow_batch,
     .download_tokens = cpu_download_tokens,
     .cross_attention = cpu_cross_attention,
     .dot_keys = cpu_dot_keys,
@@ -385,14 +406,35 @@ static const enc_ops CPU_OPS = {
     .close = close_device,
 };
 
+/* "cpu int8 avx512-vnni", or what runs instead. */
+static void choose(cpu_device *cpu, rrk_dtype dtype)
+{
+    size_t cap = sizeof cpu->description;
+    const char *isa = cpu->kernels->isa, *name = dtype == RRK_DTYPE_INT8 ? "int8" : "bf16";
+    cpu->narrow = cpu_narrow_for(cpu->kernels, dtype);
+    if (cpu->narrow) {
+        snprintf(cpu->description, cap, "cpu %s %s", name, cpu->narrow->isa);
+    } else if (dtype == RRK_DTYPE_INT8 || dtype == RRK_DTYPE_BF16) {
+        snprintf(cpu->description, cap, "cpu f32 %s (no %s here)", isa, name);
+        base_log(RRK_LOG_WARNING, "%s would not be faster with this instruction set (%s): f32 is used", name, isa);
+    } else {
+        snprintf(cpu->description, cap, "cpu f32 %s", isa);
+    }
+}
+
 rrk_status enc_cpu_open(enc_device **out, const cpu_kernels *kernels, rrk_error *err)
+{
+    return enc_cpu_open_as(out, kernels, RRK_DTYPE_F32, err);
+}
+
+rrk_status enc_cpu_open_as(enc_device **out, const cpu_kernels *kernels, rrk_dtype dtype, rrk_error *err)
 {
     cpu_device *cpu = base_calloc(1, sizeof *cpu);
     if (!cpu)
         return base_fail_nomem(err, sizeof *cpu);
     cpu->device.ops = &CPU_OPS;
     cpu->kernels = kernels ? kernels : cpu_kernels_best();
-    snprintf(cpu->description, sizeof cpu->description, "cpu f32 %s", cpu->kernels->isa);
+    choose(cpu, dtype);
     rrk_status status = cpu_gemm_open(&cpu->gemm, err);
     if (status != RRK_OK) {
         base_free(cpu);

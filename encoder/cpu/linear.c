@@ -1,12 +1,15 @@
-/* Linear layers by our product or by oneDNN's: see linear.h. */
+/* Linear layers by a narrow product, by ours in f32 or by oneDNN's: see linear.h. */
 #include "encoder/cpu/linear.h"
 #include "base/alloc.h"
 
+#include <string.h>
+
 void cpu_linear_clear(enc_linear *linear)
 {
+    cpu_narrow_weight_clear(&linear->narrow);
     cpu_gemm_weight_free(RRK_STEAL(linear->weight));
     base_free_aligned(RRK_STEAL(linear->panels));
-    base_free(RRK_STEAL(linear->bias));
+    base_free_aligned(RRK_STEAL(linear->bias));
 }
 
 /* Stacks the parts' values and biases in the device's own order. */
@@ -34,17 +37,35 @@ static rrk_status pack_panels(enc_linear *linear, const float *values, size_t pa
 }
 
 rrk_status cpu_linear_pack(enc_linear *linear, const enc_weight *const *parts, const enc_weight *const *biases,
-                           size_t n_parts, cpu_gemm *gemm, const cpu_kernels *kernels, rrk_error *err)
+                           size_t n_parts, const cpu_packing *packing, rrk_error *err)
 {
     size_t n_out = linear->n_out, n_in = linear->n_in;
-    linear->bias = base_calloc(n_out, sizeof *linear->bias);
+    linear->bias = base_alloc_aligned(cpu_narrow_width(n_out), sizeof *linear->bias);
     float *values RRK_AUTO(base_free_aligned_ptr) = base_alloc_aligned(n_out, n_in * sizeof *values);
     if (!linear->bias || !values)
         return base_fail_nomem(err, n_out * n_in * sizeof *values);
+    memset(linear->bias, 0, cpu_narrow_width(n_out) * sizeof *linear->bias);
     RRK_TRY(stack_parts(parts, biases, n_parts, values, linear->bias, err));
-    if (kernels->product && n_out % kernels->panel_cols == 0)
-        return pack_panels(linear, values, kernels->panel_cols, err);
-    return cpu_gemm_pack(gemm, values, n_out, n_in, &linear->weight, err);
+    if (packing->narrow && (packing->narrow->dtype != RRK_DTYPE_INT8 || n_in <= CPU_INT8_MAX_IN))
+        return cpu_narrow_pack(packing->narrow, values, n_out, n_in, &linear->narrow, err);
+    if (packing->kernels->product && n_out % packing->kernels->panel_cols == 0)
+        return pack_panels(linear, values, packing->kernels->panel_cols, err);
+    return cpu_gemm_pack(packing->gemm, values, n_out, n_in, &linear->weight, err);
+}
+
+/* Both products of narrow.h: y = act(x Wᵀ + b), or y += x Wᵀ + b. */
+static void run_narrow(const cpu_worker *worker, const enc_linear *w, const float *x, size_t n_rows, bool add,
+                       cpu_activation activation, float *y)
+{
+    const cpu_narrow *table = w->narrow.table;
+    table->narrow(x, n_rows, w->n_in, worker->rows);
+    table->product(&(cpu_narrow_product){.x = worker->rows,
+                                         .w = &w->narrow,
+                                         .bias = w->bias,
+                                         .y = y,
+                                         .n_rows = n_rows,
+                                         .add = add,
+                                         .activation = activation});
 }
 
 static cpu_product product_of(const enc_linear *w, const float *x, size_t n_rows, float *y)
@@ -56,6 +77,10 @@ static cpu_product product_of(const enc_linear *w, const float *x, size_t n_rows
 rrk_status cpu_linear_run(const cpu_worker *worker, const enc_linear *w, const float *x, size_t n_rows,
                           cpu_activation activation, float *y, rrk_error *err)
 {
+    if (w->narrow.table) {
+        run_narrow(worker, w, x, n_rows, false, activation, y);
+        return RRK_OK;
+    }
     if (w->panels) {
         cpu_product p = product_of(w, x, n_rows, y);
         p.activation = activation;
@@ -67,14 +92,24 @@ rrk_status cpu_linear_run(const cpu_worker *worker, const enc_linear *w, const f
     return RRK_OK;
 }
 
+/* x += in Wᵀ + b, where the product can do that. */
+static void add_product(const cpu_worker *worker, const enc_linear *w, const float *in, size_t n_rows, float *x)
+{
+    if (w->narrow.table) {
+        run_narrow(worker, w, in, n_rows, true, CPU_IDENTITY, x);
+        return;
+    }
+    cpu_product p = product_of(w, in, n_rows, x);
+    p.add = true;
+    worker->kernels->product(&p);
+}
+
 rrk_status cpu_linear_add_norm(const cpu_worker *worker, const enc_linear *w, const enc_norm *norm, const float *in,
                                size_t n_rows, float *x, rrk_error *err)
 {
     const cpu_kernels *k = worker->kernels;
-    if (w->panels) {
-        cpu_product p = product_of(w, in, n_rows, x);
-        p.add = true;
-        k->product(&p);
+    if (w->narrow.table || w->panels) {
+        add_product(worker, w, in, n_rows, x);
         k->add_norm(x, NULL, NULL, norm->gain, norm->shift, norm->eps, n_rows, w->n_out);
         return RRK_OK;
     }

@@ -1,6 +1,7 @@
 /*
- * Linear layers on the CPU. Which product computes one is decided when its weights are loaded: ours (product_body.h),
- * where the instruction set has one and the layer is whole panels wide, and otherwise oneDNN's (gemm.h).
+ * Linear layers on the CPU. Which product computes one is decided when its weights are loaded: a narrow one (narrow.h),
+ * where that is asked for, or ours in f32 (product_body.h), where the instruction set has one and the layer is whole
+ * panels wide, and otherwise oneDNN's (gemm.h).
  */
 #ifndef RRK_ENCODER_CPU_LINEAR_H
 #define RRK_ENCODER_CPU_LINEAR_H
@@ -8,15 +9,17 @@
 #include "encoder/compute.h"
 #include "encoder/cpu/gemm.h"
 #include "encoder/cpu/kernels.h"
+#include "encoder/cpu/narrow.h"
 
 /* Rows that go through a product at a time: its operands and results then share a core's cache. */
 #define CPU_BLOCK_ROWS CPU_GEMM_MAX_ROWS
 
 struct enc_linear {
     struct enc_linear *next;
-    float *panels;           /* owned; NULL: weight serves */
-    cpu_gemm_weight *weight; /* owned; NULL: panels serve */
-    float *bias;             /* [n_out], zeros when the model has none; owned */
+    cpu_narrow_weight narrow; /* its table is NULL: one of the others serves */
+    float *panels;            /* owned; NULL: narrow or weight serves */
+    cpu_gemm_weight *weight;  /* owned; NULL: narrow or panels serve */
+    float *bias;              /* [n_out padded for vectors], zeros when the model has none; owned */
     size_t n_out;
     size_t n_in;
 };
@@ -34,11 +37,19 @@ typedef struct cpu_worker {
     const cpu_kernels *kernels;
     cpu_gemm_lane *lane;
     float *delta;
+    const cpu_narrow_rows *rows; /* room for CPU_BLOCK_ROWS rows of the widest input; NULL: no layer is narrow */
 } cpu_worker;
+
+/* What weights may be packed for. */
+typedef struct cpu_packing {
+    cpu_gemm *gemm;
+    const cpu_kernels *kernels;
+    const cpu_narrow *narrow; /* NULL: f32 */
+} cpu_packing;
 
 /* Packs the stacked parts into linear, whose shape is set; what it allocates is linear's, also when it fails. */
 rrk_status cpu_linear_pack(enc_linear *linear, const enc_weight *const *parts, const enc_weight *const *biases,
-                           size_t n_parts, cpu_gemm *gemm, const cpu_kernels *kernels, rrk_error *err);
+                           size_t n_parts, const cpu_packing *packing, rrk_error *err);
 void cpu_linear_clear(enc_linear *linear);
 
 /*

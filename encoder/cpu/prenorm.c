@@ -110,8 +110,8 @@ static void move_rows(cpu_slot *slot, const enc_batch *batch, size_t first, size
         memmove(slot->data + s * count * row, slot->data + (batch->start[s] + first) * row, bytes);
 }
 
-rrk_status cpu_narrow(enc_session *session, size_t first, size_t count, const enc_slot *slots, size_t n_slots,
-                      rrk_error *err)
+rrk_status cpu_narrow_batch(enc_session *session, size_t first, size_t count, const enc_slot *slots, size_t n_slots,
+                            rrk_error *err)
 {
     enc_batch *batch = &session->batch;
     for (size_t s = 0; s < batch->n_seqs; s++) {

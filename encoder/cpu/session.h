@@ -35,6 +35,7 @@ typedef struct cpu_device {
     enc_device device;
     cpu_gemm *gemm;
     const cpu_kernels *kernels;
+    const cpu_narrow *narrow; /* of linear layers; NULL: f32 */
     char description[64];
     enc_table *tables;
     enc_linear *linears;
@@ -61,9 +62,10 @@ struct enc_session {
     enc_batch batch;
     uint32_t *narrow_start; /* the batch's start after narrow(); owned */
     cpu_slot slots[ENC_N_SLOTS];
-    float *delta;  /* [CPU_BLOCK_ROWS, widest slot]; owned, lent to worker */
-    float *normed; /* like delta; owned */
-    float *hidden; /* [CPU_BLOCK_ROWS, d_ff]; owned */
+    float *delta;         /* [CPU_BLOCK_ROWS, widest slot]; owned, lent to worker */
+    float *normed;        /* like delta; owned */
+    float *hidden;        /* [CPU_BLOCK_ROWS, d_ff]; owned */
+    cpu_narrow_rows rows; /* lent to worker */
     cpu_scratch attention;
     cpu_scratch step;
     cpu_scratch bias;        /* [n_heads, bias_floats]: bias_of, spread out for sequences of bias_tokens */
@@ -84,8 +86,8 @@ rrk_status cpu_apply_norm(enc_session *session, const enc_norm *norm, enc_slot i
 rrk_status cpu_project_add(enc_session *session, const enc_linear *w, enc_slot in, enc_slot x, rrk_error *err);
 rrk_status cpu_norm_feed_forward(enc_session *session, const enc_norm *norm, const enc_linear *w1,
                                  enc_activation activation, const enc_linear *w2, enc_slot x, rrk_error *err);
-rrk_status cpu_narrow(enc_session *session, size_t first, size_t count, const enc_slot *slots, size_t n_slots,
-                      rrk_error *err);
+rrk_status cpu_narrow_batch(enc_session *session, size_t first, size_t count, const enc_slot *slots, size_t n_slots,
+                            rrk_error *err);
 rrk_status cpu_download_tokens(enc_session *session, enc_slot slot, float *out, rrk_error *err);
 /* The bias of distance 0 of head 0, for sequences of up to n_tokens; heads are cpu_bias_stride() floats apart. */
 rrk_status cpu_spread_bias(enc_session *session, const enc_bias *bias, size_t n_tokens, const float **out,

@@ -34,13 +34,21 @@ typedef struct rrk_encoder rrk_encoder;
 #define RRK_ENCODER_MAX_THREADS 256
 #define RRK_ENCODER_DEFAULT_VIEWS 4
 
+/*
+ * What linear layers are computed in; norms, softmax, lookup tables and heads are f32 always. int8 packs weights as signed
+ * bytes with a scale an output, and activations as bytes with a scale a row: a quarter of their memory, a multiple of the
+ * speed where the processor has VNNI, and scores that move a little. Where a processor would not gain by a type, f32 is
+ * used; rrk_encoder_info.compute and a line of the log say so.
+ */
+typedef enum rrk_dtype { RRK_DTYPE_AUTO = 0, RRK_DTYPE_F32 = 1, RRK_DTYPE_BF16 = 2, RRK_DTYPE_INT8 = 3 } rrk_dtype;
+
 typedef struct rrk_encoder_options {
     size_t size;   /* sizeof(rrk_encoder_options) */
     int n_threads; /* 0: rrk_processor_count(); at most RRK_ENCODER_MAX_THREADS */
     /* Tokens that a thread takes at a time at most, or one row if that is longer; 0: as many as batch_ms says. */
     size_t batch_tokens;
     size_t max_tokens;  /* cap a row at this many tokens, special ones included; 0: what the model was made for */
-    const char *device; /* "cpu" (also NULL) */
+    const char *device; /* "cpu" (also NULL), or "cpu:" and an instruction set ("cpu:avx2") to use no more than that */
     size_t n_views;     /* makes a T5 model an MVP model with so many views; 0: what config.json says, or, where it says
                            nothing and tensors are named as in the paper's checkpoints, the default */
     /*
@@ -48,6 +56,7 @@ typedef struct rrk_encoder_options {
      * that is, 192 to 1536, is measured while the model is opened. 0: RRK_ENCODER_DEFAULT_BATCH_MS.
      */
     uint32_t batch_ms;
+    rrk_dtype dtype; /* RRK_DTYPE_AUTO: f32 */
 } rrk_encoder_options;
 
 static inline void rrk_encoder_options_init(rrk_encoder_options *options)

@@ -295,7 +295,14 @@ Test(bert, options_out_of_range_are_refused)
     options.device = "gpu";
     cr_assert_eq(rrk_encoder_open(&encoder, f.dir, &options, &err), RRK_E_UNSUPPORTED);
     cr_assert(strstr(err.message, "'gpu'"), "%s", err.message);
+    options.device = "cpu:abacus";
+    cr_assert_eq(rrk_encoder_open(&encoder, f.dir, &options, &err), RRK_E_UNSUPPORTED);
+    cr_assert(strstr(err.message, "'cpu:abacus'"), "%s", err.message);
     options.device = "cpu";
+    options.dtype = (rrk_dtype)(RRK_DTYPE_INT8 + 1);
+    cr_assert_eq(rrk_encoder_open(&encoder, f.dir, &options, &err), RRK_E_INVALID);
+    cr_assert(strstr(err.message, "dtype"), "%s", err.message);
+    options.dtype = RRK_DTYPE_AUTO;
     options.batch_tokens = RRK_ENCODER_MAX_BATCH_TOKENS + 1;
     cr_assert_eq(rrk_encoder_open(&encoder, f.dir, &options, &err), RRK_E_INVALID);
     options.batch_tokens = RRK_ENCODER_MAX_BATCH_TOKENS;

@@ -1,0 +1,153 @@
+/* Choosing a table of narrow products, and packing weights for it: see narrow.h. */
+#include "encoder/cpu/narrow.h"
+#include "base/alloc.h"
+
+#include <math.h>
+#include <string.h>
+
+static bool can_run(const cpu_narrow *table)
+{
+#if defined(__x86_64__)
+    bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+                  __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
+    if (table == &cpu_int8_vnni)
+        return avx512 && __builtin_cpu_supports("avx512vnni");
+    if (table == &cpu_int8_avx512bw)
+        return avx512;
+    if (table == &cpu_bf16_avx512)
+        return avx512 && __builtin_cpu_supports("avx512bf16");
+    if (table == &cpu_int8_avx2)
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#endif
+    return table == &cpu_int8_plain || table == &cpu_bf16_plain;
+}
+
+static const struct {
+    const cpu_narrow *table;
+    const cpu_kernels *kernels; /* the f32 loops that it extends */
+} TABLES[] = {
+#if defined(__x86_64__)
+    {&cpu_int8_vnni, &cpu_kernels_avx512}, {&cpu_int8_avx512bw, &cpu_kernels_avx512},
+    {&cpu_int8_avx2, &cpu_kernels_avx2},   {&cpu_bf16_avx512, &cpu_kernels_avx512},
+#endif
+    {&cpu_int8_plain, &cpu_kernels_plain}, {&cpu_bf16_plain, &cpu_kernels_plain},
+};
+
+const cpu_narrow *cpu_narrow_at(size_t i)
+{
+    for (size_t t = 0; t < RRK_COUNT(TABLES); t++) {
+        if (can_run(TABLES[t].table) && i-- == 0)
+            return TABLES[t].table;
+    }
+    return NULL;
+}
+
+const cpu_narrow *cpu_narrow_for(const cpu_kernels *kernels, rrk_dtype dtype)
+{
+    for (size_t t = 0; t < RRK_COUNT(TABLES); t++) {
+        if (TABLES[t].kernels == kernels && TABLES[t].table->dtype == dtype && can_run(TABLES[t].table))
+            return TABLES[t].table;
+    }
+    return NULL;
+}
+
+void cpu_narrow_weight_clear(cpu_narrow_weight *weight)
+{
+    base_free_aligned(weight->panels);
+    base_free_aligned(weight->scales);
+    base_free_aligned(weight->sums);
+    *weight = (cpu_narrow_weight){0};
+}
+
+static rrk_status alloc_cleared(void *out, size_t n, size_t size, rrk_error *err)
+{
+    void *p = base_alloc_aligned(n, size);
+    if (!p)
+        return base_fail_nomem(err, n * size);
+    memset(p, 0, n * size);
+    memcpy(out, &p, sizeof p);
+    return RRK_OK;
+}
+
+/* Where input i of output o lies. */
+static size_t place(const cpu_narrow_weight *weight, size_t o, size_t i)
+{
+    size_t cols = weight->table->panel_cols, group = weight->table->group;
+    return (o / cols * weight->n_groups + i / group) * cols * group + o % cols * group + i % group;
+}
+
+/* The scale is not a number where a weight is not finite, so that results show it. */
+static float scale_of(const float *w, size_t n)
+{
+    float largest = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!isfinite(w[i]))
+            return NAN;
+        largest = fmaxf(largest, fabsf(w[i]));
+    }
+    return largest / 127;
+}
+
+static void pack_output(const float *w, size_t o, cpu_narrow_weight *weight)
+{
+    float scale = scale_of(w, weight->n_in);
+    weight->scales[o] = scale;
+    /* A scale that is not a normal number has no inverse to go by: such weights are zeros. */
+    for (size_t i = 0; isnormal(scale) && i < weight->n_in; i++) {
+        int32_t q = (int32_t)lrintf(w[i] / scale);
+        ((int8_t *)weight->panels)[place(weight, o, i)] = (int8_t)q;
+        weight->sums[o] += q;
+    }
+}
+
+static rrk_status pack_int8(const float *w, size_t padded, cpu_narrow_weight *out, rrk_error *err)
+{
+    RRK_TRY(alloc_cleared(&out->panels, padded, out->n_groups * out->table->group, err));
+    RRK_TRY(alloc_cleared(&out->scales, padded, sizeof *out->scales, err));
+    RRK_TRY(alloc_cleared(&out->sums, padded, sizeof *out->sums, err));
+    for (size_t o = 0; o < out->n_out; o++)
+        pack_output(w + o * out->n_in, o, out);
+    return RRK_OK;
+}
+
+uint16_t cpu_to_bf16(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    if (isnan(x))
+        return (uint16_t)(bits >> 16 | 0x40);
+    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+static rrk_status pack_bf16(const float *w, size_t padded, cpu_narrow_weight *out, rrk_error *err)
+{
+    RRK_TRY(alloc_cleared(&out->panels, padded, out->n_groups * out->table->group * sizeof(uint16_t), err));
+    for (size_t i = 0; i < out->n_out * out->n_in; i++)
+        ((uint16_t *)out->panels)[place(out, i / out->n_in, i % out->n_in)] = cpu_to_bf16(w[i]);
+    return RRK_OK;
+}
+
+rrk_status cpu_narrow_pack(const cpu_narrow *table, const float *w, size_t n_out, size_t n_in, cpu_narrow_weight *out,
+                           rrk_error *err)
+{
+    *out = (cpu_narrow_weight){.table = table, .n_out = n_out, .n_in = n_in};
+    out->n_groups = (n_in + table->group - 1) / table->group;
+    size_t padded = cpu_narrow_width(n_out);
+    return table->dtype == RRK_DTYPE_INT8 ? pack_int8(w, padded, out, err) : pack_bf16(w, padded, out, err);
+}
+
+rrk_status cpu_narrow_rows_new(const cpu_narrow *table, size_t n_rows, size_t max_in, cpu_narrow_rows *out,
+                               rrk_error *err)
+{
+    RRK_TRY(alloc_cleared(&out->values, n_rows, cpu_narrow_width(max_in) * table->x_bytes, err));
+    RRK_TRY(alloc_cleared(&out->scales, n_rows, sizeof *out->scales, err));
+    return alloc_cleared(&out->zeros, n_rows, sizeof *out->zeros, err);
+}
+
+void cpu_narrow_rows_clear(cpu_narrow_rows *rows)
+{
+    base_free_aligned(rows->values);
+    base_free_aligned(rows->scales);
+    base_free_aligned(rows->zeros);
+    *rows = (cpu_narrow_rows){0};
+}

@@ -1,0 +1,143 @@
+/*
+ * Narrow products, written once over the compiler's vector type. Included by one file an instruction set and type, which
+ * defines LANES, PRODUCT_ROWS and PRODUCT_VECTORS as for product_body.h, TABLE, ISA_NAME and DTYPE, and, with vector.h:
+ *   x_value, w_value, GROUP     how an activation and a weight are kept; GROUP activations are 4 bytes
+ *   sums                        a vector of LANES sums
+ *   narrow(...)                 as in the table
+ *   weights(w)                  GROUP * LANES weights as dot wants them
+ *   dot(acc, x, w)              acc + the products of each group
+ *   start(p, row, col)          what a vector of sums starts with
+ *   row_scale, scale_of_row(p, row), scale_of_outputs(scales, col), to_f32(sum, row_scale, scale)
+ *                               what sums are worth, by their row and by their outputs
+ *
+ * The tile is the f32 product's, GROUP inputs a step. Every output's scale, bias and residual join while it is in a
+ * register; activations run over a tile that is still in the first-level cache.
+ */
+#include "encoder/cpu/finish_body.h"
+
+enum { PANEL_COLS = PRODUCT_VECTORS * LANES, PREFETCH_TILES = 16, STEP = PANEL_COLS * GROUP, LINE = 64 };
+
+/* The part of the panel after this one that a tile of these rows fetches into the second-level cache. */
+static inline const w_value *next_panel(const cpu_narrow_weight *w, size_t row, size_t col)
+{
+    size_t part = row / PRODUCT_ROWS % PREFETCH_TILES, next = col + PANEL_COLS < w->n_out ? col + PANEL_COLS : 0;
+    return (const w_value *)w->panels + next * w->n_groups * GROUP + part * w->n_groups * STEP / PREFETCH_TILES;
+}
+
+/*
+ * A tile's sums to y. What a vector of outputs shares is read once; p's members are read before anything is stored, which
+ * could have changed them as far as the compiler knows.
+ */
+static inline __attribute__((always_inline)) void put_tile(const cpu_narrow_product *p, size_t row, size_t col,
+                                                           sums acc[PRODUCT_ROWS][PRODUCT_VECTORS], const int n_rows)
+{
+    const size_t n_out = p->w->n_out;
+    const bool add = p->add;
+    const float *bias = p->bias + col;
+    float *y = p->y + row * n_out + col;
+    row_scale row_scales[PRODUCT_ROWS];
+    UNROLL
+    for (int r = 0; r < n_rows; r++)
+        row_scales[r] = scale_of_row(p, row + (size_t)r);
+    const float *scales = p->w->scales;
+    UNROLL
+    for (int v = 0; v < PRODUCT_VECTORS; v++) {
+        size_t at = (size_t)v * LANES;
+        vf b = load(bias + at), scale = scale_of_outputs(scales, col + at);
+        UNROLL
+        for (int r = 0; r < n_rows; r++) {
+            float *to = y + (size_t)r * n_out + at;
+            vf value = to_f32(acc[r][v], row_scales[r], scale) + b;
+            if (n_out >= col + at + LANES)
+                store(to, add ? value + load(to) : value);
+            else if (n_out > col + at)
+                store_some(to, add ? value + load_some(to, n_out - col - at) : value, n_out - col - at);
+        }
+    }
+}
+
+static inline __attribute__((always_inline)) void multiply_tile(const cpu_narrow_product *p, size_t row, size_t col,
+                                                                const int n_rows)
+{
+    const size_t n_groups = p->w->n_groups, width = cpu_narrow_width(p->w->n_in);
+    const x_value *x = (const x_value *)p->x->values + row * width;
+    const w_value *w = (const w_value *)p->w->panels + col * n_groups * GROUP, *next = next_panel(p->w, row, col);
+    sums acc[PRODUCT_ROWS][PRODUCT_VECTORS];
+    UNROLL
+    for (int v = 0; v < PRODUCT_VECTORS; v++) {
+        UNROLL
+        for (int r = 0; r < n_rows; r++)
+            acc[r][v] = start(p, row + (size_t)r, col + (size_t)v * LANES);
+    }
+    /* Every PREFETCH_TILES steps this tile owes the next panel one step's worth of bytes. */
+    for (size_t first = 0; first < n_groups; first += PREFETCH_TILES) {
+        size_t end = n_groups - first < PREFETCH_TILES ? n_groups : first + PREFETCH_TILES;
+        for (size_t i = 0; i < STEP; i += LINE / sizeof *next)
+            __builtin_prefetch(next + first / PREFETCH_TILES * STEP + i, 0, 2);
+        UNROLL_TWICE
+        for (size_t g = first; g < end; g++) {
+            vi b[PRODUCT_VECTORS];
+            UNROLL
+            for (int v = 0; v < PRODUCT_VECTORS; v++)
+                b[v] = weights(w + g * STEP + (size_t)v * LANES * GROUP);
+            UNROLL
+            for (int r = 0; r < n_rows; r++) {
+                int32_t a;
+                memcpy(&a, x + (size_t)r * width + g * GROUP, sizeof a);
+                vi group = a - (vi){0};
+                UNROLL
+                for (int v = 0; v < PRODUCT_VECTORS; v++)
+                    acc[r][v] = dot(acc[r][v], group, b[v]);
+            }
+        }
+    }
+    put_tile(p, row, col, acc, n_rows);
+}
+
+/* A number of rows that the compiler knows, so that the tile fits registers. */
+static void multiply_rows(const cpu_narrow_product *p, size_t row, size_t col, size_t n_rows)
+{
+    switch (n_rows) {
+    case 1:
+        multiply_tile(p, row, col, 1);
+        return;
+    case 2:
+        multiply_tile(p, row, col, 2);
+        return;
+    case 3:
+        multiply_tile(p, row, col, 3);
+        return;
+    case 4:
+        multiply_tile(p, row, col, 4);
+        return;
+    case 5:
+        multiply_tile(p, row, col, 5);
+        return;
+    default:
+        multiply_tile(p, row, col, PRODUCT_ROWS);
+    }
+}
+
+static void product(const cpu_narrow_product *p)
+{
+    size_t n_out = p->w->n_out;
+    for (size_t col = 0; col < n_out; col += PANEL_COLS) {
+        size_t n_cols = n_out - col < PANEL_COLS ? n_out - col : PANEL_COLS;
+        for (size_t row = 0; row < p->n_rows; row += PRODUCT_ROWS) {
+            size_t n_rows = p->n_rows - row < PRODUCT_ROWS ? p->n_rows - row : PRODUCT_ROWS;
+            multiply_rows(p, row, col, n_rows);
+            if (p->activation != CPU_IDENTITY)
+                finish(p->y + row * n_out + col, n_out, NULL, n_rows, n_cols, p->activation);
+        }
+    }
+}
+
+const cpu_narrow TABLE = {
+    .isa = ISA_NAME,
+    .dtype = DTYPE,
+    .panel_cols = PANEL_COLS,
+    .group = GROUP,
+    .x_bytes = sizeof(x_value),
+    .narrow = narrow,
+    .product = product,
+};

@@ -13,11 +13,14 @@
 typedef struct info_values {
     bool json;
     size_t threads;
+    int dtype;
 } info_values;
 
 static const cli_option options[] = {
     CLI_COUNT_ROW("threads", 't', offsetof(info_values, threads), "worker threads a model is opened with", 0,
                   RRK_ENCODER_MAX_THREADS),
+    CLI_CHOICE_ROW("dtype", 0, offsetof(info_values, dtype), "f32|bf16|int8",
+                   "what the model's layers are computed in (f32)"),
     CLI_FLAG_ROW("json", 0, offsetof(info_values, json), "print one JSON object"),
 };
 static const cli_verb verb = {
@@ -89,7 +92,7 @@ static rrk_status show_model(const char *model, const info_values *values, rrk_e
     rrk_encoder_info info = {.size = sizeof info};
     cli_model_facts facts;
     RRK_TRY(cli_model_folder(model, &folder, err));
-    RRK_TRY(cli_open_encoder(&encoder, folder, values->threads, err));
+    RRK_TRY(cli_open_encoder(&encoder, folder, values->threads, values->dtype, err));
     RRK_TRY(rrk_encoder_get_info(encoder, &info, err));
     RRK_TRY(cli_model_facts_read(&facts, folder, &info, err));
     json_t *json =

@@ -29,6 +29,7 @@ typedef struct rerank_values {
     int strategy;
     const char *model;
     size_t threads;
+    int dtype;
     const char *output;
     const char *tag;
     size_t top_n;
@@ -51,6 +52,7 @@ static const cli_option options[] = {
      true, 0},
     CLI_TEXT_ROW("model", 'm', AT(model), "DIR", "a model in Hugging Face's layout; for embedding and cross"),
     CLI_COUNT_ROW("threads", 't', AT(threads), "worker threads (0: one a processor)", 0, RRK_ENCODER_MAX_THREADS),
+    CLI_CHOICE_ROW("dtype", 0, AT(dtype), "f32|bf16|int8", "what the model's layers are computed in (f32)"),
     CLI_TEXT_ROW("output", 'o', AT(output), "FILE", "where the run goes (-: standard output)"),
     CLI_TEXT_ROW("tag", 0, AT(tag), "NAME", "the run's last column (the strategy's name)"),
     CLI_COUNT_ROW("top-n", 'n', AT(top_n), "lines a query (0: all)", 0, RRK_RERANK_MAX_PASSAGES),
@@ -107,7 +109,7 @@ static rrk_status open_model(job *j, rrk_reranker_options *given, rrk_error *err
 {
     const rerank_values *values = j->values;
     if (!j->has_llm) {
-        RRK_TRY(cli_open_encoder(&j->encoder, values->model, values->threads, err));
+        RRK_TRY(cli_open_encoder(&j->encoder, values->model, values->threads, values->dtype, err));
         j->info.size = sizeof j->info;
         RRK_TRY(rrk_encoder_get_info(j->encoder, &j->info, err));
         given->encoder = j->encoder;

@@ -14,6 +14,7 @@ typedef struct retrieve_values {
     int retriever;
     const char *model;
     size_t threads;
+    int dtype;
     double k1;
     double b;
     const char *output;
@@ -30,6 +31,7 @@ static const cli_option options[] = {
     CLI_CHOICE_ROW("retriever", 'r', AT(retriever), "bm25|dense|hybrid", "how to find them (bm25)"),
     CLI_TEXT_ROW("model", 'm', AT(model), "DIR", "the model that made the store's vectors; for dense and hybrid"),
     CLI_COUNT_ROW("threads", 't', AT(threads), "worker threads (0: one a processor)", 0, RRK_ENCODER_MAX_THREADS),
+    CLI_CHOICE_ROW("dtype", 0, AT(dtype), "f32|bf16|int8", "what the model's layers are computed in (f32)"),
     CLI_NUMBER_ROW("k1", 0, AT(k1), "BM25's term saturation (0.9)", 0, 1000),
     CLI_NUMBER_ROW("b", 0, AT(b), "BM25's length normalisation (0.4)", 0, 1),
     CLI_TEXT_ROW("output", 'o', AT(output), "FILE", "where the run goes (-: standard output)"),
@@ -127,7 +129,7 @@ static rrk_status run(const retrieve_values *values, rrk_error *err)
     if (values->qrels)
         RRK_TRY(rrk_qrels_read(&judged, values->qrels, err));
     if (values->model)
-        RRK_TRY(cli_open_encoder(&encoder, values->model, values->threads, err));
+        RRK_TRY(cli_open_encoder(&encoder, values->model, values->threads, values->dtype, err));
     r.store = store;
     r.tag = values->tag ? values->tag : retriever_names[values->retriever];
     RRK_TRY(open_retriever(&retriever, &r, encoder, err));

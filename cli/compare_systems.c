@@ -133,7 +133,7 @@ static rrk_status open_encoder(cli_systems *systems, const char *dir, size_t n_t
             return RRK_OK;
         }
     }
-    RRK_TRY(cli_open_encoder(out, dir, n_threads, err));
+    RRK_TRY(cli_open_encoder(out, dir, n_threads, 0, err));
     systems->encoder_dirs[systems->n_encoders] = dir;
     systems->encoders[systems->n_encoders++] = *out;
     return RRK_OK;

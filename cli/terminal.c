@@ -176,13 +176,14 @@ rrk_text cli_heading(const rrk_passage *passage)
     return passage->title.len ? passage->title : passage->text;
 }
 
-rrk_status cli_open_encoder(rrk_encoder **out, const char *model, size_t n_threads, rrk_error *err)
+rrk_status cli_open_encoder(rrk_encoder **out, const char *model, size_t n_threads, int dtype, rrk_error *err)
 {
     char *folder RRK_AUTO(base_free_ptr) = NULL;
     rrk_encoder_options options;
     RRK_TRY(cli_model_folder(model, &folder, err));
     rrk_encoder_options_init(&options);
     options.n_threads = (int)n_threads;
+    options.dtype = (rrk_dtype)(dtype + (int)RRK_DTYPE_F32);
     return rrk_encoder_open(out, folder, &options, err);
 }
 

@@ -16,12 +16,14 @@ _rrk()
     embed:--store | embed:-s) COMPREPLY=($(compgen -f -- "$current")); return ;;
     embed:--model | embed:-m) COMPREPLY=($(compgen -d -- "$current")); return ;;
     embed:--threads | embed:-t) :; return ;;
+    embed:--dtype) COMPREPLY=($(compgen -W "f32 bf16 int8" -- "$current")); return ;;
     retrieve:--store | retrieve:-s) COMPREPLY=($(compgen -f -- "$current")); return ;;
     retrieve:--queries | retrieve:-q) COMPREPLY=($(compgen -f -- "$current")); return ;;
     retrieve:--top-k | retrieve:-k) :; return ;;
     retrieve:--retriever | retrieve:-r) COMPREPLY=($(compgen -W "bm25 dense hybrid" -- "$current")); return ;;
     retrieve:--model | retrieve:-m) COMPREPLY=($(compgen -d -- "$current")); return ;;
     retrieve:--threads | retrieve:-t) :; return ;;
+    retrieve:--dtype) COMPREPLY=($(compgen -W "f32 bf16 int8" -- "$current")); return ;;
     retrieve:--k1) :; return ;;
     retrieve:--b) :; return ;;
     retrieve:--output | retrieve:-o) COMPREPLY=($(compgen -f -- "$current")); return ;;
@@ -32,6 +34,7 @@ _rrk()
     search:--retriever | search:-r) COMPREPLY=($(compgen -W "bm25 dense hybrid" -- "$current")); return ;;
     search:--model | search:-m) COMPREPLY=($(compgen -d -- "$current")); return ;;
     search:--threads | search:-t) :; return ;;
+    search:--dtype) COMPREPLY=($(compgen -W "f32 bf16 int8" -- "$current")); return ;;
     search:--results | search:-n) :; return ;;
     search:--candidates | search:-c) :; return ;;
     search:--long) COMPREPLY=($(compgen -W "truncate chunk" -- "$current")); return ;;
@@ -66,6 +69,7 @@ _rrk()
     rerank:--strategy | rerank:-S) COMPREPLY=($(compgen -W "embedding cross mvp monot5 rankt5 full sliding" -- "$current")); return ;;
     rerank:--model | rerank:-m) COMPREPLY=($(compgen -d -- "$current")); return ;;
     rerank:--threads | rerank:-t) :; return ;;
+    rerank:--dtype) COMPREPLY=($(compgen -W "f32 bf16 int8" -- "$current")); return ;;
     rerank:--output | rerank:-o) COMPREPLY=($(compgen -f -- "$current")); return ;;
     rerank:--tag) :; return ;;
     rerank:--top-n | rerank:-n) :; return ;;
@@ -191,18 +195,19 @@ _rrk()
     pull:--proxy) :; return ;;
     pull:--ca-file) COMPREPLY=($(compgen -f -- "$current")); return ;;
     info:--threads | info:-t) :; return ;;
+    info:--dtype) COMPREPLY=($(compgen -W "f32 bf16 int8" -- "$current")); return ;;
     esac
     case $verb in
     import) words="--store --format --skip-bad --batch --help" ;;
-    embed) words="--store --model --threads --replace --help" ;;
-    retrieve) words="--store --queries --top-k --retriever --model --threads --k1 --b --output --tag --qrels --drop-self --help" ;;
-    search) words="--store --strategy --retriever --model --threads --results --candidates --long --timeout --compare --json --help --llm --llm-model --llm-key-env --llm-key-file --extra-body --proxy --ca-file --in-flight --retries --attempt-timeout --context --seed --cap-name --grammar --no-stream --cache --cache-store --prices --call-log --window --stride --order --order-seed --prompt --passage-words --thinking-tokens --constrain --passes --ask-top-n --no-early-stop" ;;
-    rerank) words="--strategy --model --threads --output --tag --top-n --max-passage-tokens --max-query-tokens --long --timeout --resume --dry-run --provenance --json --help --candidates --store --run --queries --llm --llm-model --llm-key-env --llm-key-file --extra-body --proxy --ca-file --in-flight --retries --attempt-timeout --context --seed --cap-name --grammar --no-stream --cache --cache-store --prices --call-log --window --stride --order --order-seed --prompt --passage-words --thinking-tokens --constrain --passes --ask-top-n --no-early-stop --on-error" ;;
+    embed) words="--store --model --threads --dtype --replace --help" ;;
+    retrieve) words="--store --queries --top-k --retriever --model --threads --dtype --k1 --b --output --tag --qrels --drop-self --help" ;;
+    search) words="--store --strategy --retriever --model --threads --dtype --results --candidates --long --timeout --compare --json --help --llm --llm-model --llm-key-env --llm-key-file --extra-body --proxy --ca-file --in-flight --retries --attempt-timeout --context --seed --cap-name --grammar --no-stream --cache --cache-store --prices --call-log --window --stride --order --order-seed --prompt --passage-words --thinking-tokens --constrain --passes --ask-top-n --no-early-stop" ;;
+    rerank) words="--strategy --model --threads --dtype --output --tag --top-n --max-passage-tokens --max-query-tokens --long --timeout --resume --dry-run --provenance --json --help --candidates --store --run --queries --llm --llm-model --llm-key-env --llm-key-file --extra-body --proxy --ca-file --in-flight --retries --attempt-timeout --context --seed --cap-name --grammar --no-stream --cache --cache-store --prices --call-log --window --stride --order --order-seed --prompt --passage-words --thinking-tokens --constrain --passes --ask-top-n --no-early-stop --on-error" ;;
     label) words="--output --timeout --dry-run --provenance --json --help --candidates --store --run --queries --llm --llm-model --llm-key-env --llm-key-file --extra-body --proxy --ca-file --in-flight --retries --attempt-timeout --context --seed --cap-name --grammar --no-stream --cache --cache-store --prices --call-log --window --stride --order --order-seed --prompt --passage-words --thinking-tokens --constrain" ;;
     eval) words="--measures --per-query --complete --level --drop-self --sets --compare --permutations --seed --json --help" ;;
     compare) words="--qrels --html --json --no-reversed --permutations --permutation-seed --threads --help --candidates --store --run --queries --model --top-n --max-passage-tokens --max-query-tokens --long --timeout --llm --llm-model --llm-key-env --llm-key-file --extra-body --proxy --ca-file --in-flight --retries --attempt-timeout --context --seed --cap-name --grammar --no-stream --cache --cache-store --prices --call-log --window --stride --order --order-seed --prompt --passage-words --thinking-tokens --constrain --passes --ask-top-n --no-early-stop --on-error" ;;
     pull) words="--endpoint --token-env --token-file --cache --proxy --ca-file --list --json --help" ;;
-    info) words="--threads --json --help" ;;
+    info) words="--threads --dtype --json --help" ;;
     *) return ;;
     esac
     if [[ $current == -* ]]; then

@@ -94,42 +94,12 @@ static inline __attribute__((always_inline)) void multiply_tile(const cpu_narrow
     put_tile(p, row, col, acc, n_rows);
 }
 
-/* A number of rows that the compiler knows, so that the tile fits registers. */
-static void multiply_rows(const cpu_narrow_product *p, size_t row, size_t col, size_t n_rows)
-{
-    switch (n_rows) {
-    case 1:
-        multiply_tile(p, row, col, 1);
-        return;
-    case 2:
-        multiply_tile(p, row, col, 2);
-        return;
-    case 3:
-        multiply_tile(p, row, col, 3);
-        return;
-    case 4:
-        multiply_tile(p, row, col, 4);
-        return;
-    case 5:
-        multiply_tile(p, row, col, 5);
-        return;
-    default:
-        multiply_tile(p, row, col, PRODUCT_ROWS);
-    }
-}
+typedef cpu_narrow_product tiled_product;
+#include "encoder/cpu/tile_body.h"
 
 static void product(const cpu_narrow_product *p)
 {
-    size_t n_out = p->w->n_out;
-    for (size_t col = 0; col < n_out; col += PANEL_COLS) {
-        size_t n_cols = n_out - col < PANEL_COLS ? n_out - col : PANEL_COLS;
-        for (size_t row = 0; row < p->n_rows; row += PRODUCT_ROWS) {
-            size_t n_rows = p->n_rows - row < PRODUCT_ROWS ? p->n_rows - row : PRODUCT_ROWS;
-            multiply_rows(p, row, col, n_rows);
-            if (p->activation != CPU_IDENTITY)
-                finish(p->y + row * n_out + col, n_out, NULL, n_rows, n_cols, p->activation);
-        }
-    }
+    multiply_panels(p, p->y, p->n_rows, p->w->n_out, p->activation);
 }
 
 const cpu_narrow TABLE = {

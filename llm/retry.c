@@ -1,17 +1,17 @@
 /* Repeating calls: see retry.h. */
 #include "llm/retry.h"
 #include "base/macros.h"
+#include "net/http.h"
 
 bool llm_may_pass(llm_failure failure, long http_status)
 {
-    bool passes = http_status == 408 || http_status == 429 || http_status >= 500;
     switch (failure) {
     case LLM_FAILURE_CONNECTION:
         return true;
     case LLM_FAILURE_HTTP:
-        return passes;
+        return net_status_may_pass(http_status);
     case LLM_FAILURE_REPLY:
-        return passes || http_status == 0;
+        return net_status_may_pass(http_status) || http_status == 0;
     case LLM_FAILURE_FINAL:
         break;
     }

@@ -169,7 +169,7 @@ rrk_status net_verdict(const net_transfer *transfer, bool *may_retry, rrk_error 
     }
     if (status >= 200 && status < 300)
         return RRK_OK;
-    *may_retry = status == 408 || status == 429 || status >= 500;
+    *may_retry = net_status_may_pass(status);
     return base_fail(err, status == 404 || status == 410 ? RRK_E_NOTFOUND : RRK_E_UPSTREAM, (int)status,
                      "%s answered %ld%s", transfer->peer, status, status_text(status));
 }

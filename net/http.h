@@ -83,6 +83,12 @@ typedef struct net_reply {
     double total_ms;
 } net_reply;
 
+/* Whether a status that is no success may be another one the next time: the server is busy, or in trouble. */
+static inline bool net_status_may_pass(long http_status)
+{
+    return http_status == 408 || http_status == 429 || http_status >= 500;
+}
+
 /*
  * Starts a request; its end is reported by net_wait(). Strings are copied, the body is not. RRK_E_INVALID names what is
  * wrong with the request, RRK_E_BUSY says that NET_MAX_TRANSFERS are running.

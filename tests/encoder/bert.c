@@ -11,7 +11,6 @@
 #include <math.h>
 #include <pthread.h>
 #include <string.h>
-#include <sys/wait.h>
 
 static float *run_rows(rrk_encoder *encoder, const enc_row *rows, size_t n)
 {
@@ -421,49 +420,6 @@ Test(bert, cancelling_stops_a_call_and_the_next_one_works)
     cr_assert_eq(looks, 2);
     free(run_rows(encoder, rows, TINY_N_ROWS));
     rrk_encoder_close(encoder);
-    folder_remove(&f);
-}
-
-Test(bert, an_encoder_that_crossed_a_fork_says_so)
-{
-    folder f = folder_new();
-    rrk_encoder *encoder = tiny_open(&f, &TINY_SHAPES[0], 2);
-    pid_t child = fork();
-    if (child == 0) {
-        rrk_text text = rrk_text_of("word7");
-        float out[64];
-        rrk_error err;
-        rrk_status status = rrk_encoder_embed(encoder, RRK_EMBED_QUERY, &text, 1, out, &err);
-        rrk_encoder_close(encoder);
-        _exit(status == RRK_E_INVALID && strstr(err.message, "fork") ? 0 : 1);
-    }
-    int status;
-    cr_assert_eq(waitpid(child, &status, 0), child);
-    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    rrk_encoder_close(encoder);
-    folder_remove(&f);
-}
-
-Test(bert, can_be_made_after_a_fork)
-{
-    folder f = folder_new();
-    tiny_write(&f, &TINY_SHAPES[0], NULL);
-    rrk_encoder_close(tiny_open(&f, &TINY_SHAPES[0], 2)); /* the parent has used oneDNN before */
-    pid_t child = fork();
-    if (child == 0) {
-        rrk_encoder *encoder = NULL;
-        rrk_text text = rrk_text_of("word7");
-        float out[64];
-        alarm(60); /* a hang is what this test is about */
-        rrk_status status = rrk_encoder_open(&encoder, f.dir, NULL, NULL);
-        if (status == RRK_OK)
-            status = rrk_encoder_embed(encoder, RRK_EMBED_QUERY, &text, 1, out, NULL);
-        rrk_encoder_close(encoder);
-        _exit(status);
-    }
-    int status;
-    cr_assert_eq(waitpid(child, &status, 0), child);
-    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     folder_remove(&f);
 }
 

@@ -245,6 +245,10 @@ int cli_parse(const cli_verb *verb, int argc, char **argv, void *values, int *fi
             return taken;
         note_given(row);
     }
-    *first = optind;
-    return missing_option(verb, &list);
+    code = missing_option(verb, &list);
+    if (first)
+        *first = optind;
+    else if (code == CLI_GO_ON && optind < argc)
+        return cli_usage_error(verb, "unexpected operand '%s'", argv[optind]);
+    return code;
 }

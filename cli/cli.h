@@ -99,7 +99,10 @@ typedef struct cli_verb {
     cli_shared shared[CLI_MAX_SHARED]; /* ends at the first without a table */
 } cli_verb;
 
-/* Positive codes are the process's; CLI_GO_ON means that the verb has what it needs and *first is its first operand. */
+/*
+ * Positive codes are the process's; CLI_GO_ON means that the verb has what it needs and *first is its first operand. A
+ * verb that passes NULL for first takes none, and one that comes is a usage error.
+ */
 #define CLI_GO_ON (-1)
 int cli_parse(const cli_verb *verb, int argc, char **argv, void *values, int *first);
 void cli_print_help(const cli_verb *verb, FILE *out);

@@ -41,12 +41,9 @@ int cli_embed(int argc, char **argv)
     cli_progress progress;
     rrk_error err = {0};
     char count[CLI_NUMBER_SIZE];
-    int first;
-    int code = cli_parse(&verb, argc, argv, &values, &first);
+    int code = cli_parse(&verb, argc, argv, &values, NULL);
     if (code != CLI_GO_ON)
         return code;
-    if (first < argc)
-        return cli_usage_error(&verb, "unexpected operand '%s'", argv[first]);
     if (cli_open_store(&store, values.store, RRK_STORE_READWRITE, &err) != RRK_OK ||
         cli_open_encoder(&encoder, values.model, values.threads, values.dtype, &err) != RRK_OK)
         return cli_failed(&verb, &err);

@@ -72,11 +72,6 @@ static rrk_status open_reranker(labelling *l, rrk_error *err)
     return cli_reranker_open(&l->batch.reranker, "sliding", &given, err);
 }
 
-static void free_json(json_t **json)
-{
-    json_decref(*json);
-}
-
 /* What labels depend on. */
 static rrk_status describe(labelling *l, rrk_error *err)
 {
@@ -84,8 +79,8 @@ static rrk_status describe(labelling *l, rrk_error *err)
     base_buf llm RRK_AUTO(base_buf_free) = {.max = SIZE_MAX / 2};
     RRK_TRY(cli_prompt_hash(&l->values->list, l->prompt_hash, err));
     RRK_TRY(cli_llm_describe(&l->values->llm, &l->values->list, true, &llm, err));
-    json_t *json RRK_AUTO(free_json) = json_loads(llm.data, 0, NULL);
-    json_t *more RRK_AUTO(free_json) =
+    json_t *json RRK_AUTO(json_decrefp) = json_loads(llm.data, 0, NULL);
+    json_t *more RRK_AUTO(json_decrefp) =
         json_pack("{s:I, s:s*, s:s*, s:s*, s:s*}", "timeout_ms", (json_int_t)l->values->timeout_ms, "candidates",
                   source->candidates, "store", source->store, "run", source->run, "queries", source->queries);
     char *text = more && json_object_update(json, more) == 0 ? json_dumps(json, JSON_COMPACT) : NULL;
@@ -156,12 +151,9 @@ int cli_label(int argc, char **argv)
     label_values values = {.output = "-", .llm = CLI_LLM_DEFAULTS};
     labelling l RRK_AUTO(labelling_free) = {.values = &values};
     rrk_error err = {0};
-    int first;
-    int code = cli_parse(&verb, argc, argv, &values, &first);
+    int code = cli_parse(&verb, argc, argv, &values, NULL);
     if (code != CLI_GO_ON)
         return code;
-    if (first < argc)
-        return cli_usage_error(&verb, "unexpected operand '%s'", argv[first]);
     if (values.provenance && strcmp(values.output, "-") == 0)
         return cli_usage_error(&verb, "--provenance needs --output FILE");
     if ((code = cli_source_check(&verb, &values.source)) != CLI_GO_ON ||

@@ -42,11 +42,6 @@ static const cli_verb verb = {
     .n_options = RRK_COUNT(options),
 };
 
-static void free_json(json_t **json)
-{
-    json_decref(*json);
-}
-
 /* --- the list --- */
 
 static rrk_status show_line(void *ctx, const cli_cached *model, rrk_error *err)
@@ -70,7 +65,7 @@ static rrk_status add_to_array(void *ctx, const cli_cached *model, rrk_error *er
 
 static rrk_status list_models(const char *root, bool as_json, rrk_error *err)
 {
-    json_t *models RRK_AUTO(free_json) = json_array();
+    json_t *models RRK_AUTO(json_decrefp) = json_array();
     int n_shown = 0;
     if (!as_json) {
         RRK_TRY(cli_cache_list(root, show_line, &n_shown, err));
@@ -96,7 +91,7 @@ static rrk_status report(const cli_pull_order *order, const cli_pulled *pulled, 
                pulled->n_fetched ? "" : "; all was there already", pulled->folder);
         return RRK_OK;
     }
-    json_t *json RRK_AUTO(free_json) =
+    json_t *json RRK_AUTO(json_decrefp) =
         json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "model", order->model.name, "revision",
                   order->model.revision, "commit", pulled->commit, "folder", pulled->folder, "files",
                   (json_int_t)pulled->n_files, "sha256_checked", (json_int_t)pulled->n_checked, "bytes",

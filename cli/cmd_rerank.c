@@ -122,11 +122,6 @@ static rrk_status open_model(job *j, rrk_reranker_options *given, rrk_error *err
     return RRK_OK;
 }
 
-static void free_json(json_t **json)
-{
-    json_decref(*json);
-}
-
 /* What the order depends on, for provenance and for --resume. */
 static rrk_status describe(job *j, rrk_error *err)
 {
@@ -135,13 +130,13 @@ static rrk_status describe(job *j, rrk_error *err)
     RRK_TRY(base_buf_append_string(&llm, j->has_llm ? "" : "{}", err));
     if (j->has_llm)
         RRK_TRY(cli_llm_describe(&values->llm, &values->list, values->strategy == STRATEGY_SLIDING, &llm, err));
-    json_t *json RRK_AUTO(free_json) =
+    json_t *json RRK_AUTO(json_decrefp) =
         json_pack("{s:I, s:I, s:I, s:s, s:I, s:s*, s:s*, s:s*, s:s*}", "top_n", (json_int_t)values->top_n,
                   "max_passage_tokens", (json_int_t)values->max_passage_tokens, "max_query_tokens",
                   (json_int_t)values->max_query_tokens, "long", long_names[values->long_passage], "timeout_ms",
                   (json_int_t)values->timeout_ms, "candidates", values->source.candidates, "store",
                   values->source.store, "run", values->source.run, "queries", values->source.queries);
-    json_t *more RRK_AUTO(free_json) = json_loads(llm.data, 0, NULL);
+    json_t *more RRK_AUTO(json_decrefp) = json_loads(llm.data, 0, NULL);
     if (!json || json_object_update(json, more) != 0)
         return base_fail_nomem(err, llm.len);
     char *text = json_dumps(json, JSON_COMPACT);
@@ -166,11 +161,11 @@ static rrk_status open_partial(job *j, rrk_error *err)
     const rerank_values *values = j->values;
     if (!wants_partial(j))
         return RRK_OK;
-    json_t *json RRK_AUTO(free_json) =
+    json_t *json RRK_AUTO(json_decrefp) =
         json_pack("{s:s, s:s, s:s*, s:s*, s:s*}", "strategy", strategy_names[values->strategy], "model",
                   j->has_llm ? j->llm.model : j->info.name, "endpoint", j->llm.endpoint, "prompt_sha256",
                   j->has_llm ? j->prompt_hash : NULL, "tag", values->tag);
-    json_t *more RRK_AUTO(free_json) = json_loads(j->options.data, 0, NULL);
+    json_t *more RRK_AUTO(json_decrefp) = json_loads(j->options.data, 0, NULL);
     if (!json || json_object_update(json, more) != 0)
         return base_fail_nomem(err, j->options.len);
     json_object_del(json, "timeout_ms"); /* an answer does not depend on how long it might have taken */
@@ -346,12 +341,9 @@ int cli_rerank(int argc, char **argv)
     rerank_values values = {.output = "-", .llm = CLI_LLM_DEFAULTS};
     job j RRK_AUTO(job_free) = {.values = &values};
     rrk_error err = {0};
-    int first;
-    int code = cli_parse(&verb, argc, argv, &values, &first);
+    int code = cli_parse(&verb, argc, argv, &values, NULL);
     if (code != CLI_GO_ON)
         return code;
-    if (first < argc)
-        return cli_usage_error(&verb, "unexpected operand '%s'", argv[first]);
     code = check(&values);
     if (code != CLI_GO_ON)
         return code;

@@ -151,12 +151,9 @@ int cli_retrieve(int argc, char **argv)
     retrieve_values values = {
         .k = RRK_RETRIEVER_DEFAULT_TOP_K, .k1 = RRK_BM25_DEFAULT_K1, .b = RRK_BM25_DEFAULT_B, .output = "-"};
     rrk_error err = {0};
-    int first;
-    int code = cli_parse(&verb, argc, argv, &values, &first);
+    int code = cli_parse(&verb, argc, argv, &values, NULL);
     if (code != CLI_GO_ON)
         return code;
-    if (first < argc)
-        return cli_usage_error(&verb, "unexpected operand '%s'", argv[first]);
     if (values.retriever > 0 && !values.model)
         return cli_usage_error(&verb, "--retriever %s needs --model", retriever_names[values.retriever]);
     if (values.tag && strpbrk(values.tag, " \t\n"))

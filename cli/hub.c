@@ -23,11 +23,6 @@ static const char *const NEEDED[] = {
     CLI_HUB_INDEX,
 };
 
-static void free_json(json_t **json)
-{
-    json_decref(*json);
-}
-
 static bool is_plain(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -186,7 +181,7 @@ rrk_status cli_hub_read_list(cli_hub_list *out, rrk_text text, rrk_error *err)
         return base_fail(err, RRK_E_FORMAT, 0, "the list of files has %zu bytes, more than the limit of %zu", text.len,
                          CLI_HUB_MAX_LIST_BYTES);
     json_error_t where;
-    json_t *json RRK_AUTO(free_json) = json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES, &where);
+    json_t *json RRK_AUTO(json_decrefp) = json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES, &where);
     if (!json)
         return base_fail(err, RRK_E_FORMAT, 0, "the list of files is no JSON: line %d: %s", where.line, where.text);
     rrk_status status = take_list(out, json, err);
@@ -262,8 +257,8 @@ static rrk_status collect_shards(const cli_hub_list *list, const json_t *map, js
 static rrk_status choose_shards(cli_hub_list *list, rrk_text index, rrk_error *err)
 {
     json_error_t where;
-    json_t *json RRK_AUTO(free_json) = json_loadb(index.data, index.len, 0, &where);
-    json_t *shards RRK_AUTO(free_json) = json_object();
+    json_t *json RRK_AUTO(json_decrefp) = json_loadb(index.data, index.len, 0, &where);
+    json_t *shards RRK_AUTO(json_decrefp) = json_object();
     if (!json)
         return base_fail(err, RRK_E_FORMAT, 0, "%s is no JSON: line %d: %s", CLI_HUB_INDEX, where.line, where.text);
     if (!shards)

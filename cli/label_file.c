@@ -14,14 +14,9 @@
 
 #define EXPECTED_QUERIES 1024
 
-static void free_json(json_t **json)
-{
-    json_decref(*json);
-}
-
 static rrk_status take_line(cli_label_file *file, const base_lines *lines, rrk_text line, rrk_error *err)
 {
-    json_t *json RRK_AUTO(free_json) = json_loadb(line.data, line.len, 0, NULL);
+    json_t *json RRK_AUTO(json_decrefp) = json_loadb(line.data, line.len, 0, NULL);
     const json_t *qid = json_object_get(json, "qid"), *initial = json_object_get(json, "initial_list");
     const json_t *final = json_object_get(json, "final_list");
     if (!json_is_string(qid) || !json_is_array(initial) || json_array_size(initial) != json_array_size(final))
@@ -118,7 +113,7 @@ rrk_status cli_label_add(cli_label_file *file, const cli_label_record *record, r
         json_array_append_new(initial, json_id(&record->passages[i]));
         json_array_append_new(final, json_id(&record->passages[record->hits[i].index]));
     }
-    json_t *json RRK_AUTO(free_json) =
+    json_t *json RRK_AUTO(json_decrefp) =
         json_pack("{s:o, s:o, s:o}", "qid", json_stringn(record->qid.data, record->qid.len), "initial_list", initial,
                   "final_list", final);
     char *line = json ? json_dumps(json, JSON_COMPACT) : NULL;

@@ -311,11 +311,6 @@ void cli_llm_fill(const cli_llm *llm, const cli_list_values *values, rrk_reranke
     options->constrain = (rrk_constrain)values->constrain;
 }
 
-static void free_json(json_t **json)
-{
-    json_decref(*json);
-}
-
 /* A name of a choice: word number index of its row's. */
 static json_t *json_choice(const cli_option *options, const char *name, int index)
 {
@@ -372,8 +367,8 @@ rrk_status cli_llm_describe(const cli_llm_values *values, const cli_list_values 
 {
     char *extra_body RRK_AUTO(base_free_ptr) = NULL;
     RRK_TRY(read_extra_body(values, &extra_body, err));
-    json_t *json RRK_AUTO(free_json) = json_llm(values, extra_body), *more RRK_AUTO(free_json) = json_list(list);
-    json_t *windows RRK_AUTO(free_json) = sliding ? json_windows(list) : json_object();
+    json_t *json RRK_AUTO(json_decrefp) = json_llm(values, extra_body), *more RRK_AUTO(json_decrefp) = json_list(list);
+    json_t *windows RRK_AUTO(json_decrefp) = sliding ? json_windows(list) : json_object();
     if (!json || json_object_update(json, more) != 0 || json_object_update(json, windows) != 0)
         return base_fail_nomem(err, sizeof *list);
     return put_json(json, out, err);

@@ -122,11 +122,6 @@ rrk_status cli_cache_link(const char *root, const cli_model_name *model, const c
 
 /* --- what is there --- */
 
-static void free_json(json_t **json)
-{
-    json_decref(*json);
-}
-
 /* Fills what the manifest says; without a readable one the model was only begun. */
 static rrk_status read_manifest(cli_cached *model, rrk_error *err)
 {
@@ -139,7 +134,7 @@ static rrk_status read_manifest(cli_cached *model, rrk_error *err)
     RRK_TRY(base_buf_printf(&path, err, "%s/%s", model->folder, CLI_MANIFEST));
     if (base_file_read(path.data, MAX_MANIFEST_BYTES, &text, &len, NULL) != RRK_OK)
         return RRK_OK;
-    json_t *json RRK_AUTO(free_json) = json_loadb(text, len, 0, NULL);
+    json_t *json RRK_AUTO(json_decrefp) = json_loadb(text, len, 0, NULL);
     if (json_unpack(json, "{s:s, s:o}", "commit", &commit, "files", &files) != 0)
         return RRK_OK;
     snprintf(model->commit, sizeof model->commit, "%s", commit);

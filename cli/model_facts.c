@@ -47,11 +47,6 @@ static rrk_status read_weights(cli_model_facts *out, const char *folder, rrk_err
     return RRK_OK;
 }
 
-static void free_json(json_t **json)
-{
-    json_decref(*json);
-}
-
 /* The kind that tokenizer.json tells. */
 static rrk_status read_kind(const char *path, char *out, size_t size, rrk_error *err)
 {
@@ -59,7 +54,7 @@ static rrk_status read_kind(const char *path, char *out, size_t size, rrk_error 
     const char *kind = NULL;
     size_t len;
     RRK_TRY(base_file_read(path, MAX_TOKENIZER_BYTES, &text, &len, err));
-    json_t *json RRK_AUTO(free_json) = json_loadb(text, len, 0, NULL);
+    json_t *json RRK_AUTO(json_decrefp) = json_loadb(text, len, 0, NULL);
     kind = json_string_value(json_object_get(json_object_get(json, "model"), "type"));
     snprintf(out, size, "%.32s (tokenizer.json)", kind ? kind : "WordPiece");
     return RRK_OK;

@@ -15,11 +15,6 @@
 #define CLOSING "#done "
 #define EXPECTED_QUERIES 256
 
-static void free_json(json_t **json)
-{
-    json_decref(*json);
-}
-
 static bool begins_with(rrk_text line, const char *prefix)
 {
     size_t len = strlen(prefix);
@@ -51,8 +46,8 @@ static rrk_status refuse(const cli_partial *partial, const char *name, const jso
 
 static rrk_status compare_options(const cli_partial *partial, rrk_text found, const char *options, rrk_error *err)
 {
-    json_t *was RRK_AUTO(free_json) = json_loadb(found.data, found.len, 0, NULL);
-    json_t *is RRK_AUTO(free_json) = json_loads(options, 0, NULL);
+    json_t *was RRK_AUTO(json_decrefp) = json_loadb(found.data, found.len, 0, NULL);
+    json_t *is RRK_AUTO(json_decrefp) = json_loads(options, 0, NULL);
     const char *name;
     json_t *value;
     if (!json_is_object(was))
@@ -74,7 +69,7 @@ static rrk_status compare_options(const cli_partial *partial, rrk_text found, co
 /* line is what stands behind CLOSING; lines are the query's. */
 static rrk_status take_finished(cli_partial *partial, rrk_text line, rrk_text lines, rrk_error *err)
 {
-    json_t *json RRK_AUTO(free_json) = json_loadb(line.data, line.len, 0, NULL);
+    json_t *json RRK_AUTO(json_decrefp) = json_loadb(line.data, line.len, 0, NULL);
     const json_t *qid = json_object_get(json, "qid"), *digest = json_object_get(json, "list");
     cli_finished finished = {.lines = lines};
     if (!json_is_string(qid) || !json_is_string(digest))

@@ -283,14 +283,9 @@ static rrk_status write_manifest(const pull *p, json_t *files, rrk_error *err)
     return base_output_commit(&output, err);
 }
 
-static void free_json(json_t **json)
-{
-    json_decref(*json);
-}
-
 static rrk_status bring_all(pull *p, rrk_error *err)
 {
-    json_t *files RRK_AUTO(free_json) = json_array();
+    json_t *files RRK_AUTO(json_decrefp) = json_array();
     p->n_done = 0;
     for (size_t i = 0; i < cli_hub_n_files(&p->list); i++) {
         cli_hub_file *file = cli_hub_file_at(&p->list, i);

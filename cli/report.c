@@ -70,11 +70,6 @@ void cli_stats_add(rrk_rank_stats *sum, const rrk_rank_stats *part)
     sum->llm_ms += part->llm_ms;
 }
 
-static void free_json(json_t **json)
-{
-    json_decref(*json);
-}
-
 rrk_status cli_stats_to_json(const rrk_rank_stats *stats, base_buf *out, rrk_error *err)
 {
     const char *separator = "";
@@ -91,7 +86,7 @@ rrk_status cli_stats_to_json(const rrk_rank_stats *stats, base_buf *out, rrk_err
 
 rrk_status cli_stats_from_json(rrk_rank_stats *stats, rrk_text text, rrk_error *err)
 {
-    json_t *json RRK_AUTO(free_json) = json_loadb(text.data, text.len, 0, NULL);
+    json_t *json RRK_AUTO(json_decrefp) = json_loadb(text.data, text.len, 0, NULL);
     const json_t *counts = json_object_get(json, "counts");
     if (!json_is_object(counts))
         return base_fail(err, RRK_E_FORMAT, 0, "there are no counts");
@@ -283,7 +278,8 @@ rrk_status cli_report_write(const cli_report *report, const char *output_path, r
     strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
     RRK_TRY(base_buf_printf(&path, err, "%s.json", output_path));
     RRK_TRY(base_output_open(&output, path.data, err));
-    json_t *json RRK_AUTO(free_json) = json_origin(report), *statistics RRK_AUTO(free_json) = json_statistics(report);
+    json_t *json RRK_AUTO(json_decrefp) = json_origin(report),
+                 *statistics RRK_AUTO(json_decrefp) = json_statistics(report);
     if (!json || json_object_update(json, statistics) != 0 ||
         json_object_set_new(json, "written", json_string(when)) != 0 ||
         json_dumpf(json, output.stream, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) != 0)

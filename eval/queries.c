@@ -6,11 +6,6 @@
 
 enum { EXPECTED_QUERIES = 1024, MAX_ID_IN_MESSAGE = 64 };
 
-static void free_json(json_t **json)
-{
-    json_decref(*json);
-}
-
 static rrk_status add_query(eval_queries *queries, rrk_text id, rrk_text text, rrk_error *err)
 {
     bool existed;
@@ -28,7 +23,7 @@ static rrk_status add_query(eval_queries *queries, rrk_text id, rrk_text text, r
 
 static rrk_status add_json_query(eval_queries *queries, rrk_text line, rrk_error *err)
 {
-    json_t *json RRK_AUTO(free_json) = json_loadb(line.data, line.len, 0, NULL);
+    json_t *json RRK_AUTO(json_decrefp) = json_loadb(line.data, line.len, 0, NULL);
     const char *id = NULL, *text = NULL;
     if (!json || json_unpack(json, "{s:s, s:s}", "_id", &id, "text", &text) != 0)
         return base_fail(err, RRK_E_FORMAT, 0, "not a JSON object with the strings _id and text");

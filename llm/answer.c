@@ -9,11 +9,6 @@
 static const char OPEN_TAG[] = "<think>", CLOSE_TAG[] = "</think>";
 enum { OPEN_LEN = sizeof OPEN_TAG - 1, CLOSE_LEN = sizeof CLOSE_TAG - 1 };
 
-static void release(json_t **value)
-{
-    json_decref(*value);
-}
-
 void llm_answer_init(llm_answer *answer, size_t max_bytes, const char *hidden)
 {
     *answer = (llm_answer){.text = {.max = max_bytes}, .hidden = hidden};
@@ -170,7 +165,7 @@ static rrk_status not_an_object(const llm_answer *answer, rrk_text body, rrk_err
 
 rrk_status llm_answer_read(llm_answer *answer, rrk_text body, rrk_error *err)
 {
-    json_t *root RRK_AUTO(release) = llm_json_load(body);
+    json_t *root RRK_AUTO(json_decrefp) = llm_json_load(body);
     if (!json_is_object(root))
         return not_an_object(answer, body, err);
     if (is_error(root))
@@ -209,7 +204,7 @@ rrk_status llm_answer_read_event(llm_answer *answer, rrk_text data, rrk_error *e
         answer->has_ended = true;
         return RRK_OK;
     }
-    json_t *root RRK_AUTO(release) = llm_json_load(data);
+    json_t *root RRK_AUTO(json_decrefp) = llm_json_load(data);
     if (!json_is_object(root))
         return base_fail(err, RRK_E_UPSTREAM, 0, "an event of the endpoint's stream is not a JSON object");
     if (is_error(root))

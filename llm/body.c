@@ -6,11 +6,6 @@
 #include <jansson.h>
 #include <string.h>
 
-static void release(json_t **value)
-{
-    json_decref(*value);
-}
-
 void llm_extra_free(llm_extra *extra)
 {
     for (size_t i = 0; i < extra->n_names; i++)
@@ -65,7 +60,7 @@ rrk_status llm_extra_read(llm_extra *out, const char *json, rrk_error *err)
     if (strlen(json) > LLM_MAX_EXTRA_BYTES)
         return base_fail(err, RRK_E_INVALID, 0, "extra_body is above %zu bytes", LLM_MAX_EXTRA_BYTES);
     json_error_t where;
-    json_t *root RRK_AUTO(release) = json_loads(json, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &where);
+    json_t *root RRK_AUTO(json_decrefp) = json_loads(json, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &where);
     if (!root)
         return base_fail(err, RRK_E_INVALID, 0, "extra_body is not JSON: %s (at byte %d)", where.text, where.position);
     if (!json_is_object(root))

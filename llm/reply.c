@@ -18,11 +18,6 @@ static owned_reply *owned(llm_reply *reply)
     return (owned_reply *)(void *)reply;
 }
 
-static void release(json_t **value)
-{
-    json_decref(*value);
-}
-
 rrk_status llm_reply_new(llm_reply **out, rrk_error *err)
 {
     owned_reply *made = base_calloc(1, sizeof *made);
@@ -98,7 +93,7 @@ static uint64_t count_of(const json_t *root, const char *name)
 
 bool llm_reply_read(llm_reply *reply, rrk_text json)
 {
-    json_t *root RRK_AUTO(release) = llm_json_load(json);
+    json_t *root RRK_AUTO(json_decrefp) = llm_json_load(json);
     rrk_text answer = llm_json_text(root, "answer");
     char *memory = answer.data ? base_strndup(answer.data, answer.len) : NULL;
     if (!memory)

@@ -5,11 +5,6 @@
 
 #include <stdlib.h>
 
-static void decref_ptr(json_t **json)
-{
-    json_decref(*json);
-}
-
 static void free_string_ptr(char **string)
 {
     free(*string); /* Jansson's */
@@ -48,7 +43,7 @@ static rrk_status read_passage(const json_t *object, rrk_passage *passage, char 
 rrk_status store_import_beir_line(store_importer *importer, store_place place, rrk_text line, rrk_error *err)
 {
     json_error_t json_error;
-    RRK_AUTO(decref_ptr) json_t *object = json_loadb(line.data, line.len, JSON_ALLOW_NUL, &json_error);
+    RRK_AUTO(json_decrefp) json_t *object = json_loadb(line.data, line.len, JSON_ALLOW_NUL, &json_error);
     rrk_passage passage = {0};
     RRK_AUTO(free_string_ptr) char *metadata = NULL;
     rrk_status status = object ? read_passage(object, &passage, &metadata, err)

@@ -1,8 +1,9 @@
 /* rrk info: what this rrk is, what a model folder holds, what a store holds. */
-#include "cli/cli.h"
+#include "cli/compute.h"
 #include "cli/model_cache.h"
 #include "cli/model_facts.h"
 #include "encoder/compute.h"
+#include "encoder/cpu/kernels.h"
 #include "store/reply.h"
 
 #include "base/alloc.h"
@@ -12,15 +13,11 @@
 
 typedef struct info_values {
     bool json;
-    size_t threads;
-    int dtype;
+    cli_compute_values compute;
 } info_values;
 
 static const cli_option options[] = {
-    CLI_COUNT_ROW("threads", 't', offsetof(info_values, threads), "worker threads a model is opened with", 0,
-                  RRK_ENCODER_MAX_THREADS),
-    CLI_CHOICE_ROW("dtype", 0, offsetof(info_values, dtype), "f32|bf16|int8",
-                   "what the model's layers are computed in (f32)"),
+    CLI_VIEWS_ROW(offsetof(info_values, compute.views)),
     CLI_FLAG_ROW("json", 0, offsetof(info_values, json), "print one JSON object"),
 };
 static const cli_verb verb = {
@@ -30,6 +27,7 @@ static const cli_verb verb = {
              "the machine as rrk sees it.",
     .options = options,
     .n_options = RRK_COUNT(options),
+    .shared = {{&cli_compute_table, offsetof(info_values, compute)}},
 };
 
 static void print_scalar(const char *key, const json_t *value)
@@ -67,12 +65,23 @@ static void close_device(enc_device **device)
         (*device)->ops->close(*device);
 }
 
+/* What --device takes, the best first. */
+static void list_devices(char *out, size_t size)
+{
+    size_t at = 0;
+    for (size_t i = 0; cpu_kernels_at(i) && at < size; i++)
+        at += (size_t)snprintf(out + at, size - at, "%scpu:%s", i ? " " : "", cpu_kernels_at(i)->isa);
+}
+
 static rrk_status show_self(const info_values *values, rrk_error *err)
 {
     enc_device *device RRK_AUTO(close_device) = NULL;
+    char devices[128];
+    list_devices(devices, sizeof devices);
     RRK_TRY(enc_cpu_open(&device, NULL, err));
-    return print(json_pack("{s:s, s:i, s:s, s:s}", "version", rrk_version_string(), "processors", rrk_processor_count(),
-                           "compute", device->ops->describe(device), "strategies", "bm25 embedding cross"),
+    return print(json_pack("{s:s, s:i, s:s, s:s, s:s}", "version", rrk_version_string(), "processors",
+                           rrk_processor_count(), "compute", device->ops->describe(device), "devices", devices,
+                           "strategies", "bm25 embedding cross mvp monot5 rankt5 full sliding"),
                  values->json, err);
 }
 
@@ -92,7 +101,7 @@ static rrk_status show_model(const char *model, const info_values *values, rrk_e
     rrk_encoder_info info = {.size = sizeof info};
     cli_model_facts facts;
     RRK_TRY(cli_model_folder(model, &folder, err));
-    RRK_TRY(cli_open_encoder(&encoder, folder, values->threads, values->dtype, err));
+    RRK_TRY(cli_open_encoder(&encoder, folder, &values->compute, err));
     RRK_TRY(rrk_encoder_get_info(encoder, &info, err));
     RRK_TRY(cli_model_facts_read(&facts, folder, &info, err));
     json_t *json =

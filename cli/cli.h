@@ -22,6 +22,7 @@ int cli_label(int argc, char **argv);
 int cli_eval(int argc, char **argv);
 int cli_compare(int argc, char **argv);
 int cli_pull(int argc, char **argv);
+int cli_convert(int argc, char **argv);
 int cli_info(int argc, char **argv);
 
 /* --- options --- */

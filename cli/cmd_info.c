@@ -94,6 +94,19 @@ static const char *head_name(rrk_encoder_head head)
     return (size_t)head < RRK_COUNT(NAMES) ? NAMES[head] : "other";
 }
 
+/* What it takes in memory, as it was opened and as it could be. */
+static json_t *describe_running(const rrk_encoder_info *info, const cli_model_facts *facts)
+{
+    json_int_t scratch = (json_int_t)facts->scratch_bytes, weights[RRK_COUNT(facts->weights_bytes)];
+    for (size_t i = 0; i < RRK_COUNT(weights); i++)
+        weights[i] = (json_int_t)facts->weights_bytes[i];
+    return json_pack("{s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "compute", info->compute, "threads",
+                     info->n_threads, "file_bytes", (json_int_t)facts->file_bytes, "weights_bytes",
+                     weights[info->dtype], "scratch_bytes", scratch, "memory_bytes", weights[info->dtype] + scratch,
+                     "memory_f32_bytes", weights[RRK_DTYPE_F32] + scratch, "memory_bf16_bytes",
+                     weights[RRK_DTYPE_BF16] + scratch, "memory_int8_bytes", weights[RRK_DTYPE_INT8] + scratch);
+}
+
 static rrk_status show_model(const char *model, const info_values *values, rrk_error *err)
 {
     char *folder RRK_AUTO(base_free_ptr) = NULL;
@@ -110,10 +123,7 @@ static rrk_status show_model(const char *model, const info_values *values, rrk_e
                   (json_int_t)info.d_model, "heads", (json_int_t)facts.n_heads, "parameters",
                   (json_int_t)info.n_parameters, "dtype", facts.dtypes, "tokenizer", facts.tokenizer, "vocabulary",
                   (json_int_t)info.n_vocab, "max_tokens", (json_int_t)info.max_tokens);
-    json_t *running =
-        json_pack("{s:s, s:i, s:I, s:I, s:I}", "compute", info.compute, "threads", info.n_threads, "weights_bytes",
-                  (json_int_t)facts.weights_bytes, "scratch_bytes", (json_int_t)facts.scratch_bytes, "memory_bytes",
-                  (json_int_t)(facts.weights_bytes + facts.scratch_bytes));
+    json_t *running = describe_running(&info, &facts);
     if (info.n_views && json)
         json_object_set_new(json, "views", json_integer((json_int_t)info.n_views));
     if (json_object_update(json, running) != 0)

@@ -3,6 +3,7 @@
  * queries go through the reranker is batch.c's matter, what survives an interruption partial.c's.
  */
 #include "cli/batch.h"
+#include "cli/compute.h"
 #include "cli/llm_options.h"
 #include "cli/partial.h"
 
@@ -28,8 +29,7 @@ static const char *const long_names[] = {"truncate", "chunk"};
 typedef struct rerank_values {
     int strategy;
     const char *model;
-    size_t threads;
-    int dtype;
+    cli_compute_values compute;
     const char *output;
     const char *tag;
     size_t top_n;
@@ -50,9 +50,8 @@ typedef struct rerank_values {
 static const cli_option options[] = {
     {"strategy", 'S', CLI_CHOICE, AT(strategy), "embedding|cross|mvp|monot5|rankt5|full|sliding", "how to rank", 0, 0,
      true, 0},
-    CLI_TEXT_ROW("model", 'm', AT(model), "DIR", "a model in Hugging Face's layout; for embedding and cross"),
-    CLI_COUNT_ROW("threads", 't', AT(threads), "worker threads (0: one a processor)", 0, RRK_ENCODER_MAX_THREADS),
-    CLI_CHOICE_ROW("dtype", 0, AT(dtype), "f32|bf16|int8", "what the model's layers are computed in (f32)"),
+    CLI_TEXT_ROW("model", 'm', AT(model), "DIR", "a model in Hugging Face's layout; not for full and sliding"),
+    CLI_VIEWS_ROW(AT(compute.views)),
     CLI_TEXT_ROW("output", 'o', AT(output), "FILE", "where the run goes (-: standard output)"),
     CLI_TEXT_ROW("tag", 0, AT(tag), "NAME", "the run's last column (the strategy's name)"),
     CLI_COUNT_ROW("top-n", 'n', AT(top_n), "lines a query (0: all)", 0, RRK_RERANK_MAX_PASSAGES),
@@ -72,11 +71,14 @@ static const cli_verb verb = {
     .usage = "--strategy NAME (--model DIR | --llm URL --llm-model NAME)\n"
              "                  (--candidates FILE | --store FILE --run FILE --queries FILE) [OPTION...]",
     .about = "Puts the candidates of every query in order and writes a TREC run. Candidates come with their texts in\n"
-             "one file, or as a run over a store's passages. embedding and cross need a model folder, full (all\n"
-             "candidates in one prompt) and sliding (a window that moves from the back to the front) an LLM.",
+             "one file, or as a run over a store's passages. full (all candidates in one prompt) and sliding (a\n"
+             "window that moves from the back to the front) need an LLM, the others a model folder.",
     .options = options,
     .n_options = RRK_COUNT(options),
-    .shared = {{&cli_source_table, AT(source)}, {&cli_llm_table, AT(llm)}, {&cli_ranking_table, AT(list)}},
+    .shared = {{&cli_source_table, AT(source)},
+               {&cli_compute_table, AT(compute)},
+               {&cli_llm_table, AT(llm)},
+               {&cli_ranking_table, AT(list)}},
 };
 
 /* Everything open while queries are ranked. */
@@ -109,7 +111,7 @@ static rrk_status open_model(job *j, rrk_reranker_options *given, rrk_error *err
 {
     const rerank_values *values = j->values;
     if (!j->has_llm) {
-        RRK_TRY(cli_open_encoder(&j->encoder, values->model, values->threads, values->dtype, err));
+        RRK_TRY(cli_open_encoder(&j->encoder, values->model, &values->compute, err));
         j->info.size = sizeof j->info;
         RRK_TRY(rrk_encoder_get_info(j->encoder, &j->info, err));
         given->encoder = j->encoder;
@@ -310,8 +312,8 @@ static int check_strategy(const rerank_values *values)
             return cli_usage_error(&verb, "--dry-run is for full and sliding");
         return cli_llm_refuse(&verb, &values->llm, &values->list);
     }
-    if (values->threads)
-        return cli_usage_error(&verb, "--threads is for strategies with a model of their own");
+    if (values->compute.given)
+        return cli_usage_error(&verb, "--%s is for strategies with a model of their own", values->compute.given);
     if (values->long_passage)
         return cli_usage_error(&verb, "--long chunk is for strategies with a model of their own");
     if (values->model)

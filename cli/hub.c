@@ -85,7 +85,7 @@ static bool is_weights(const char *path)
     return is_part(path, strlen(path)) && ends_with(path, WEIGHTS_SUFFIX);
 }
 
-static bool is_needed(const char *path)
+bool cli_hub_is_needed(const char *path)
 {
     if (strlen(path) > CLI_HUB_MAX_PATH)
         return false;
@@ -144,7 +144,7 @@ static rrk_status take_file(cli_hub_list *list, const json_t *entry, rrk_error *
     if (!path)
         return base_fail(err, RRK_E_FORMAT, 0, "the list of files has an entry without a name");
     list->has_pickles |= ends_with(path, ".bin");
-    if (!is_needed(path))
+    if (!cli_hub_is_needed(path))
         return RRK_OK;
     memcpy(file.path, path, strlen(path) + 1);
     if (cli_hub_find(list, file.path))

@@ -42,6 +42,9 @@ bool cli_hub_is_name(const char *name);
 /* A branch, tag or commit: letters, digits, '.', '_', '-' and, between them, '/'. */
 bool cli_hub_is_revision(const char *revision);
 
+/* Whether rrk reads a file of a model, or readers of the same folder do; path as in cli_hub_file. */
+bool cli_hub_is_needed(const char *path);
+
 /* json is the reply to /api/models/NAME/revision/REVISION?blobs=true. */
 rrk_status cli_hub_read_list(cli_hub_list *out, rrk_text json, rrk_error *err);
 void cli_hub_free_list(cli_hub_list *list); /* also for RRK_AUTO */

@@ -96,12 +96,7 @@ static rrk_status load_positions(const source *s, const enc_config *c, enc_table
     const enc_weight *all;
     size_t shape[] = {c->first_position + c->n_positions, c->d_model};
     RRK_TRY(require(s, 2, shape, &all, err, "embeddings.position_embeddings.weight"));
-    enc_weight used = *all;
-    size_t n_before = c->first_position * (all->bytes / shape[0]);
-    used.shape[0] = c->n_positions;
-    used.n_values = (size_t)c->n_positions * c->d_model;
-    used.data = (const char *)all->data + n_before;
-    used.bytes -= n_before;
+    enc_weight used = enc_weight_rows(all, c->first_position, c->n_positions);
     return s->device->ops->table(s->device, &used, out, err);
 }
 

@@ -71,7 +71,10 @@ typedef struct enc_ops {
     /* What it runs on, e.g. "cpu f32 avx512". */
     const char *(*describe)(const enc_device *device);
 
-    /* --- weights: uploaded once, then shared by all sessions; freed with the device --- */
+    /*
+     * --- weights: uploaded once, then shared by all sessions; freed with the device ---
+     * A weight is of any type that enc_weight_to_f32() takes; one that stays as the file has it is read there later.
+     */
     rrk_status (*table)(enc_device *device, const enc_weight *weight, enc_table **out, rrk_error *err);
     /* Parts are stacked along n_out, so that query, key and value become one product. biases[i] belongs to parts[i]. */
     rrk_status (*linear)(enc_device *device, const enc_weight *const *parts, const enc_weight *const *biases,
@@ -160,6 +163,7 @@ typedef struct enc_ops {
 /* The first member of every device, so that models find its operations. */
 struct enc_device {
     const enc_ops *ops;
+    rrk_dtype dtype; /* what linear layers are computed in; never RRK_DTYPE_AUTO */
 };
 
 /* cpu/: with the best vector loops that the processor can run, or with those of a table (cpu/kernels.h). */

@@ -163,11 +163,6 @@ static rrk_status find_words(const source *s, const enc_weight **out, rrk_error 
     return require(s, name, s->config->n_vocab, s->config->d_model, out, err);
 }
 
-static size_t value_bytes(const enc_weight *w)
-{
-    return w->bytes / w->n_values;
-}
-
 /* The few rows of the head that anybody asks for. An id that the vocabulary lacks takes row 0, which nobody reads. */
 static rrk_status load_answers(const source *s, const enc_weight *words, enc_linear **out, rrk_error *err)
 {
@@ -179,11 +174,7 @@ static rrk_status load_answers(const source *s, const enc_weight *words, enc_lin
     enc_weight rows[ENC_N_ANSWERS];
     for (size_t i = 0; i < ENC_N_ANSWERS; i++) {
         size_t id = c->t5.answer_ids[i] < 0 ? 0 : (size_t)c->t5.answer_ids[i];
-        rows[i] = *head;
-        rows[i].shape[0] = 1;
-        rows[i].n_values = c->d_model;
-        rows[i].bytes = c->d_model * value_bytes(head);
-        rows[i].data = (const char *)head->data + id * rows[i].bytes;
+        rows[i] = enc_weight_rows(head, id, 1);
         parts[i] = &rows[i];
     }
     return s->device->ops->linear(s->device, parts, biases, ENC_N_ANSWERS, out, err);

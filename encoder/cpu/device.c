@@ -21,25 +21,6 @@ rrk_status cpu_widen(const enc_weight *weight, float **out, rrk_error *err)
     return enc_weight_to_f32(weight, values, err);
 }
 
-static rrk_status add_table(enc_device *device, const enc_weight *weight, enc_table **out, rrk_error *err)
-{
-    cpu_device *cpu = (cpu_device *)device;
-    enc_table *table = base_calloc(1, sizeof *table);
-    if (!table)
-        return base_fail_nomem(err, sizeof *table);
-    table->next = cpu->tables;
-    cpu->tables = *out = table;
-    table->n_rows = weight->shape[0];
-    table->d = weight->shape[1];
-    if (weight->dtype == ENC_F32 && (uintptr_t)weight->data % sizeof(float) == 0) {
-        table->rows = weight->data;
-        return RRK_OK;
-    }
-    RRK_TRY(cpu_widen(weight, &table->copy, err));
-    table->rows = table->copy;
-    return RRK_OK;
-}
-
 static rrk_status pack_linear(cpu_device *cpu, const enc_weight *const *parts, const enc_weight *const *biases,
                               size_t n_parts, const cpu_narrow *narrow, enc_linear **out, rrk_error *err)
 {
@@ -167,39 +148,6 @@ static rrk_status begin(enc_session *session, const enc_batch *batch, rrk_error 
 }
 
 /* --- operations --- */
-
-static rrk_status check_ids(const enc_batch *batch, const enc_table *words, const enc_table *positions,
-                            const enc_table *types, rrk_error *err)
-{
-    for (size_t t = 0; t < batch->n_tokens; t++) {
-        if (batch->ids[t] < 0 || (size_t)batch->ids[t] >= words->n_rows)
-            return base_fail(err, RRK_E_INVALID, 0, "token id %d is outside the vocabulary of %zu", batch->ids[t],
-                             words->n_rows);
-        if ((positions && batch->positions[t] >= positions->n_rows) || (types && batch->types[t] >= types->n_rows))
-            return base_fail(err, RRK_E_INVALID, 0, "position %u or token type %d is beyond what the model has",
-                             batch->positions[t], batch->types[t]);
-    }
-    return RRK_OK;
-}
-
-static rrk_status embed(enc_session *session, enc_slot x, const enc_table *words, const enc_table *positions,
-                        const enc_table *types, const enc_norm *norm, rrk_error *err)
-{
-    const enc_batch *batch = &session->batch;
-    RRK_TRY(check_ids(batch, words, positions, types, err));
-    size_t d = words->d;
-    for (size_t t = 0; t < batch->n_tokens; t++) {
-        float *out = session->slots[x].data + t * d;
-        memcpy(out, words->rows + (size_t)batch->ids[t] * d, d * sizeof *out);
-        const float *type = types ? types->rows + batch->types[t] * d : NULL;
-        const float *position = positions ? positions->rows + batch->positions[t] * d : NULL;
-        for (size_t i = 0; type && i < d; i++)
-            out[i] += type[i];
-        for (size_t i = 0; position && i < d; i++)
-            out[i] += position[i];
-    }
-    return norm ? cpu_apply_norm(session, norm, x, x, err) : RRK_OK;
-}
 
 static rrk_status project(enc_session *session, const enc_linear *w, enc_slot in, enc_slot out, rrk_error *err)
 {
@@ -349,6 +297,7 @@ static void close_device(enc_device *device)
     while (cpu->tables) {
         enc_table *next = cpu->tables->next;
         base_free_aligned(cpu->tables->copy);
+        base_free_aligned(cpu->tables->scales);
         base_free(cpu->tables);
         cpu->tables = next;
     }
@@ -379,7 +328,7 @@ static void close_device(enc_device *device)
 
 static const enc_ops CPU_OPS = {
     .describe = describe,
-    .table = add_table,
+    .table = cpu_add_table,
     .linear = add_linear,
     .head_linear = add_head_linear,
     .norm = add_norm,
@@ -388,7 +337,7 @@ static const enc_ops CPU_OPS = {
     .session = session_new,
     .session_free = session_free,
     .begin = begin,
-    .embed = embed,
+    .embed = cpu_embed,
     .project = project,
     .project_add_norm = project_add_norm,
     .feed_forward = feed_forward,
@@ -412,6 +361,7 @@ static void choose(cpu_device *cpu, rrk_dtype dtype)
     size_t cap = sizeof cpu->description;
     const char *isa = cpu->kernels->isa, *name = dtype == RRK_DTYPE_INT8 ? "int8" : "bf16";
     cpu->narrow = cpu_narrow_for(cpu->kernels, dtype);
+    cpu->device.dtype = cpu->narrow ? dtype : RRK_DTYPE_F32;
     if (cpu->narrow) {
         snprintf(cpu->description, cap, "cpu %s %s", name, cpu->narrow->isa);
     } else if (dtype == RRK_DTYPE_INT8 || dtype == RRK_DTYPE_BF16) {

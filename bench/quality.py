@@ -86,7 +86,9 @@ class Bench:
         folder, base, bm25 = self.corpus(name)
         store, run = self.file(name, device, dtype, "db"), self.file(name, device, dtype, "run")
         head, reranked = run + ".1000", run + ".100"
-        shutil.copyfile(base, store)
+        if not os.path.exists(store):
+            shutil.copyfile(base, store + ".new")
+            os.replace(store + ".new", store)
         self.rrk("embed", "--store", store, *self.how(dtype, device))
         self.rrk("retrieve", "--store", store, "--queries", f"{folder}/queries.jsonl", "--qrels",
                  f"{folder}/qrels/test.tsv", "--retriever", "dense", *self.how(dtype, device), "--top-k", 99999,

@@ -234,11 +234,11 @@ static rrk_status run(const enc_model *model, enc_session *session, const enc_ba
     return enc_embedding_head(session, ops, b->config, out, err);
 }
 
-static rrk_status anchors(const enc_model *model, enc_session *session, const float *vectors, size_t n,
-                          const enc_stop *stop, float *scores, rrk_error *err)
+static rrk_status run_anchors(const enc_model *model, enc_session *session, const float *vectors, size_t n,
+                              const enc_stop *stop, float *scores, float *anchors, rrk_error *err)
 {
     const bert *b = (const bert *)model;
-    return enc_mvp_head_run(&b->mvp, session, b->ops, b->config, vectors, n, stop, scores, err);
+    return enc_mvp_head_run(&b->mvp, session, b->ops, b->config, vectors, n, stop, scores, anchors, err);
 }
 
 const enc_model_kind enc_bert_model = {
@@ -246,5 +246,5 @@ const enc_model_kind enc_bert_model = {
     .free = unload,
     .shape = shape_of,
     .run = run,
-    .anchors = anchors,
+    .anchors = run_anchors,
 };

@@ -100,9 +100,10 @@ rrk_status enc_run(rrk_encoder *encoder, const enc_row *rows, size_t n_rows, flo
 /*
  * One list of a model with views: vectors [n, n_views, d_model] are the results of its n rows, at least one. Each view
  * gets an anchor, a function of all of its vectors in the list, and a row's score for a view is their dot product:
- * scores [n, n_views]. Thread-safe; the deadline is looked at between layers.
+ * scores [n, n_views]. anchors [n_views, d_model] gets the anchors unless it is NULL. Thread-safe; the deadline is looked
+ * at between layers.
  */
-rrk_status enc_anchors(rrk_encoder *encoder, const float *vectors, size_t n, float *scores,
+rrk_status enc_anchors(rrk_encoder *encoder, const float *vectors, size_t n, float *scores, float *anchors,
                        const base_deadline *deadline, rrk_error *err);
 
 /* RRK_E_INVALID when the encoder crossed a fork. */

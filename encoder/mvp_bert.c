@@ -114,7 +114,7 @@ static rrk_status run_layer(const enc_mvp_layer *l, enc_session *session, const 
 
 rrk_status enc_mvp_head_run(const enc_mvp_head *head, enc_session *session, const enc_ops *ops,
                             const enc_config *config, const float *vectors, size_t n, const enc_stop *stop,
-                            float *scores, rrk_error *err)
+                            float *scores, float *anchors, rrk_error *err)
 {
     enc_keys keys = {.host = vectors, .n_rows = n};
     enc_step step RRK_AUTO(enc_step_free) = {0};
@@ -128,5 +128,5 @@ rrk_status enc_mvp_head_run(const enc_mvp_head *head, enc_session *session, cons
     RRK_TRY(ops->dot_keys(session, &keys, ENC_SLOT_X, scores, err));
     for (size_t i = 0; i < n * config->n_views; i++)
         scores[i] *= config->mvp.score_scale;
-    return RRK_OK;
+    return anchors ? ops->download_tokens(session, ENC_SLOT_X, anchors, err) : RRK_OK;
 }

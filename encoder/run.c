@@ -215,18 +215,18 @@ static bool has_passed(void *ctx)
  * On the calling thread, where cancel callbacks are promised to run, with a session of its own: the workers' are busy
  * with the batches of other calls. Lists take turns, for anchors are a fraction of a percent of the arithmetic.
  */
-static rrk_status run_anchors(rrk_encoder *encoder, const float *vectors, size_t n, float *scores, list_stop *stop,
-                              rrk_error *err)
+static rrk_status run_anchors(rrk_encoder *encoder, const float *vectors, size_t n, float *scores, float *anchors,
+                              list_stop *stop, rrk_error *err)
 {
     const enc_model *model = encoder->model;
     enc_stop asks = {has_passed, stop};
     pthread_mutex_lock(&encoder->list_lock);
-    rrk_status status = model->kind->anchors(model, encoder->list_session, vectors, n, &asks, scores, err);
+    rrk_status status = model->kind->anchors(model, encoder->list_session, vectors, n, &asks, scores, anchors, err);
     pthread_mutex_unlock(&encoder->list_lock);
     return status;
 }
 
-rrk_status enc_anchors(rrk_encoder *encoder, const float *vectors, size_t n, float *scores,
+rrk_status enc_anchors(rrk_encoder *encoder, const float *vectors, size_t n, float *scores, float *anchors,
                        const base_deadline *deadline, rrk_error *err)
 {
     RRK_TRY(enc_check_owner(encoder, err));
@@ -235,7 +235,7 @@ rrk_status enc_anchors(rrk_encoder *encoder, const float *vectors, size_t n, flo
         return base_fail(err, RRK_E_INVALID, 0, "anchors of %zu vectors of a model with %u views", n,
                          encoder->config.n_views);
     list_stop stop = {.deadline = deadline};
-    rrk_status status = run_anchors(encoder, vectors, n, scores, &stop, err);
+    rrk_status status = run_anchors(encoder, vectors, n, scores, anchors, &stop, err);
     if (stop.status != RRK_OK)
         return base_fail(err, stop.status, 0, "%s", stop.error.message);
     return status;

@@ -103,14 +103,15 @@ static rrk_status run(const enc_model *model, enc_session *session, const enc_ba
     return enc_embedding_head(session, ops, t5->config, out, err);
 }
 
-static rrk_status anchors(const enc_model *model, enc_session *session, const float *vectors, size_t n,
-                          const enc_stop *stop, float *scores, rrk_error *err)
+static rrk_status run_anchors(const enc_model *model, enc_session *session, const float *vectors, size_t n,
+                              const enc_stop *stop, float *scores, float *anchors, rrk_error *err)
 {
     const enc_t5 *t5 = (const enc_t5 *)model;
     enc_keys keys = {.host = vectors, .n_rows = n};
     enc_step step RRK_AUTO(enc_step_free) = {0};
     RRK_TRY(enc_t5_step(t5, session, &step, t5->config->n_views, &keys, stop, err));
-    return t5->ops->dot_keys(session, &keys, ENC_SLOT_NORMED, scores, err);
+    RRK_TRY(t5->ops->dot_keys(session, &keys, ENC_SLOT_NORMED, scores, err));
+    return anchors ? t5->ops->download_tokens(session, ENC_SLOT_NORMED, anchors, err) : RRK_OK;
 }
 
 const enc_model_kind enc_t5_model = {
@@ -118,5 +119,5 @@ const enc_model_kind enc_t5_model = {
     .free = unload,
     .shape = shape_of,
     .run = run,
-    .anchors = anchors,
+    .anchors = run_anchors,
 };

@@ -220,17 +220,19 @@ rrk_status enc_run(rrk_encoder *encoder, const enc_row *rows, size_t n_rows, flo
 }
 
 /* An anchor is the sum of the view's vectors: like the real one, it does not depend on their order. */
-rrk_status enc_anchors(rrk_encoder *encoder, const float *vectors, size_t n, float *scores,
+rrk_status enc_anchors(rrk_encoder *encoder, const float *vectors, size_t n, float *scores, float *anchors,
                        const base_deadline *deadline, rrk_error *err)
 {
     RRK_TRY(base_deadline_check(deadline, err));
     encoder->n_anchor_calls++;
-    float anchors[FAKE_VIEWS * FAKE_DIM] = {0};
-    size_t dim = RRK_COUNT(anchors);
+    float sums[FAKE_VIEWS * FAKE_DIM] = {0};
+    size_t dim = RRK_COUNT(sums);
     for (size_t i = 0; i < n * dim; i++)
-        anchors[i % dim] += vectors[i];
+        sums[i % dim] += vectors[i];
+    if (anchors)
+        memcpy(anchors, sums, sizeof sums);
     memset(scores, 0, n * FAKE_VIEWS * sizeof *scores);
     for (size_t i = 0; i < n * dim; i++)
-        scores[i / FAKE_DIM] += anchors[i % dim] * vectors[i];
+        scores[i / FAKE_DIM] += sums[i % dim] * vectors[i];
     return RRK_OK;
 }

@@ -94,6 +94,7 @@ typedef struct rrk_encoder_info {
     char compute[64];      /* what it runs on, e.g. "cpu f32 avx512" */
     uint32_t n_views;      /* of RRK_HEAD_VIEWS, otherwise 0 */
     size_t batch_tokens;   /* in force: given, or measured */
+    int is_calibrated;     /* config.json says what its scores mean: rrk_rank_options.calibrated works */
 } rrk_encoder_info;
 
 RRK_API rrk_status rrk_encoder_get_info(const rrk_encoder *encoder, rrk_encoder_info *info, rrk_error *err);

@@ -30,6 +30,7 @@ typedef struct enc_batch {
     const uint32_t *start;     /* [n_seqs + 1], start[n_seqs] = n_tokens */
     size_t n_seqs;
     size_t n_tokens;
+    enc_query *const *queries; /* [n_seqs] for the model alone; NULL: it reads no query apart */
 } enc_batch;
 
 /* A session's activations. Which is which is the model's business; each has its own row length. */
@@ -41,6 +42,10 @@ typedef enum enc_slot {
     ENC_SLOT_STATES,
     ENC_SLOT_POOLED,
     ENC_SLOT_HEAD,
+    ENC_SLOT_VIEWS,
+    ENC_SLOT_VIEW_QUERY,
+    ENC_SLOT_VIEW_KEYS,
+    ENC_SLOT_KEYS,
     ENC_N_SLOTS
 } enc_slot;
 
@@ -61,11 +66,30 @@ typedef struct enc_attention {
  * each query, or they are a slot's rows start[q] .. start[q + 1], as an earlier batch left them.
  */
 typedef struct enc_keys {
-    const float *host; /* [n_rows, n_queries, d]; NULL: slot holds */
+    const float *host; /* [n_rows, host_stride], of which n_queries times d are the queries'; NULL: slot holds */
+    size_t host_stride;
     size_t n_rows;
     enc_slot slot;
     const uint32_t *start; /* [n_queries + 1] */
 } enc_keys;
+
+/* Rows of tokens on the host, as many floats a row as the slot beside them. */
+typedef struct enc_kept {
+    const float *rows;
+    size_t n_rows;
+} enc_kept;
+
+/*
+ * What the views of a sequence look at: themselves, what was kept of their query, and their passage. A view's keys and
+ * values lie side by side; a token's do from column `first` on.
+ */
+typedef struct enc_seen {
+    enc_slot views;
+    const enc_kept *queries; /* [n_seqs] */
+    enc_slot passages;
+    const uint32_t *start; /* [n_seqs + 1] rows of the slot passages, as an earlier batch left them */
+    size_t first;
+} enc_seen;
 
 typedef struct enc_ops {
     /* What it runs on, e.g. "cpu f32 avx512". */
@@ -118,6 +142,10 @@ typedef struct enc_ops {
     /* Per sequence and head: softmax(scale q kᵀ + bias) v; qkv holds a token's q, k and v side by side. */
     rrk_status (*attention)(enc_session *session, const enc_attention *options, enc_slot qkv, enc_slot out,
                             rrk_error *err);
+
+    /* Per sequence and head: softmax(scale q kᵀ) v over all that is seen at once; q and out may be one slot. */
+    rrk_status (*view_attention)(enc_session *session, const enc_attention *options, const enc_seen *seen, enc_slot q,
+                                 enc_slot out, rrk_error *err);
 
     /* --- of models that have the norm before a layer: the residual is the sum itself --- */
     /* out = norm(in); may be one slot */

@@ -92,9 +92,12 @@ static rrk_status set_views(rrk_encoder *encoder, size_t n_views, rrk_error *err
     return n_views ? enc_config_set_views(&encoder->config, n_views, err) : RRK_OK;
 }
 
+/* Views that are blocks of their own are vectors, not tokens. */
 static rrk_status find_views(rrk_encoder *encoder, rrk_error *err)
 {
     const enc_config *c = &encoder->config;
+    if (c->mvp.is_block)
+        return RRK_OK;
     for (uint32_t i = 0; i < c->n_views; i++) {
         char name[32];
         if (c->family == ENC_FAMILY_T5)
@@ -239,6 +242,7 @@ rrk_status rrk_encoder_get_info(const rrk_encoder *encoder, rrk_encoder_info *in
         .n_views = c->n_views,
         .batch_tokens = encoder->batch_tokens,
         .dtype = encoder->device->dtype,
+        .is_calibrated = c->calibration.is_known,
     };
     snprintf(ours.architecture, sizeof ours.architecture, "%s", c->architecture);
     snprintf(ours.name, sizeof ours.name, "%s", encoder->name);
@@ -282,6 +286,16 @@ size_t enc_n_views(const rrk_encoder *encoder)
     return encoder->config.n_views;
 }
 
+bool enc_reads_query_apart(const rrk_encoder *encoder)
+{
+    return encoder->config.mvp.is_block;
+}
+
+const enc_calibration *enc_calibration_of(const rrk_encoder *encoder)
+{
+    return &encoder->config.calibration;
+}
+
 bool enc_has_answer(const rrk_encoder *encoder, enc_answer answer)
 {
     return encoder->config.head == RRK_HEAD_SEQ2SEQ && encoder->config.t5.answer_ids[answer] >= 0;
@@ -323,7 +337,7 @@ size_t enc_output_dim(const rrk_encoder *encoder)
     case RRK_HEAD_CROSS:
         return 1;
     case RRK_HEAD_VIEWS:
-        return (size_t)c->n_views * c->d_model;
+        return (size_t)c->n_views * c->d_model + c->mvp.is_block;
     case RRK_HEAD_SEQ2SEQ:
         return ENC_N_ANSWERS;
     case RRK_HEAD_EMBEDDING:
@@ -386,7 +400,7 @@ static rrk_status make_row(embed_job *job, size_t i, rrk_error *err)
         memcpy(ids + n_before + job->prompt.len, text.ids, text.len * sizeof *ids);
     ids[n - 1] = special->sep;
     job->ids[i] = ids;
-    job->rows[i] = (enc_row){ids, (uint32_t)n, (uint32_t)n};
+    job->rows[i] = (enc_row){ids, (uint32_t)n, (uint32_t)n, NULL};
     return RRK_OK;
 }
 

@@ -30,6 +30,13 @@ typedef struct enc_mvp_head {
     enc_mvp_layer *layers; /* [config->mvp.n_decoder_layers]; owned */
 } enc_mvp_head;
 
+/* Its block layout, which goes through the model beside the backbone's layers: bert.h, mvp_block.c. */
+typedef struct enc_view_layer enc_view_layer;
+typedef struct enc_mvp_block {
+    enc_table *views;       /* [n_views, d_model] */
+    enc_view_layer *layers; /* [n_layers - config->mvp.view_from]; owned */
+} enc_mvp_block;
+
 rrk_status enc_mvp_head_load(enc_mvp_head *out, enc_device *device, const enc_config *config,
                              const enc_weights *weights, rrk_error *err);
 void enc_mvp_head_free(enc_mvp_head *head);

@@ -107,7 +107,8 @@ static rrk_status run_anchors(const enc_model *model, enc_session *session, cons
                               const enc_stop *stop, float *scores, float *anchors, rrk_error *err)
 {
     const enc_t5 *t5 = (const enc_t5 *)model;
-    enc_keys keys = {.host = vectors, .n_rows = n};
+    const enc_config *c = t5->config;
+    enc_keys keys = {.host = vectors, .host_stride = (size_t)c->n_views * c->d_model, .n_rows = n};
     enc_step step RRK_AUTO(enc_step_free) = {0};
     RRK_TRY(enc_t5_step(t5, session, &step, t5->config->n_views, &keys, stop, err));
     RRK_TRY(t5->ops->dot_keys(session, &keys, ENC_SLOT_NORMED, scores, err));

@@ -8,6 +8,7 @@
 #include "rerank/driver.h"
 #include "rerank/reply_cache.h"
 
+#include <math.h>
 #include <stdio.h>
 
 static const rank_strategy *const STRATEGIES[] = {
@@ -130,6 +131,13 @@ static void free_ranking(ranking *r)
     rank_call_free(&r->call);
 }
 
+/* The model has a calibration: looked at before the call began. */
+static double probability(const rrk_reranker *reranker, double score)
+{
+    const enc_calibration *c = enc_calibration_of(reranker->encoder);
+    return 1 / (1 + exp(-(c->slope * score + c->intercept)));
+}
+
 /* Best first; the heap prefers smaller keys among equals, which keeps the input's order. */
 static rrk_status fill_hits(void *ctx, const rank_task *task, const double *scores, rrk_error *err)
 {
@@ -145,6 +153,8 @@ static rrk_status fill_hits(void *ctx, const rank_task *task, const double *scor
     base_topk_sort(&top);
     for (size_t i = 0; i < top.len; i++)
         request->hits[i] = (rrk_hit){.index = (size_t)top.items[i].key, .score = top.items[i].score};
+    for (size_t i = 0; r->call.options.calibrated && i < top.len; i++)
+        request->hits[i].score = probability(r->call.reranker, request->hits[i].score);
     request->n_hits = top.len;
     return RRK_OK;
 }
@@ -218,11 +228,27 @@ static rrk_status answer_empty(ranking *r, rrk_error *err)
     return RRK_OK;
 }
 
+static rrk_status check_calibrated(const ranking *r, rrk_error *err)
+{
+    const rrk_reranker *reranker = r->call.reranker;
+    if (!r->call.options.calibrated)
+        return RRK_OK;
+    if (r->views)
+        return base_fail(err, RRK_E_INVALID, 0, "view scores are not calibrated");
+    if (!reranker->encoder || !enc_calibration_of(reranker->encoder)->is_known)
+        return base_fail(err, RRK_E_UNSUPPORTED, 0, "strategy '%s' has no calibrated scores%s",
+                         reranker->strategy->name,
+                         reranker->encoder ? " with this model (no 'mvp_calibration' in its config.json)" : "");
+    return RRK_OK;
+}
+
 static rrk_status rank_all(ranking *r, const base_deadline *deadline, rrk_error *err)
 {
     rank_call *c = &r->call;
     int64_t start_ns = base_now_ns();
     rrk_status status = base_owner_check(&c->reranker->owner, "reranker", err);
+    if (status == RRK_OK)
+        status = check_calibrated(r, err);
     if (status == RRK_OK)
         status = rank_call_make_tasks(c, r->requests, r->n_requests, err);
     if (status == RRK_OK)

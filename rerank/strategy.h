@@ -25,8 +25,10 @@ typedef struct rank_task {
     const struct rrk_views *views;   /* "mvp": checked, for accept() to fill; NULL: nobody asks */
 } rank_task;
 
-/* What next() hands out, valid until accept(): one of the three kinds. None: nothing more to do. */
+/* What next() hands out, valid until accept(): one of the four kinds. None: nothing more to do. */
 typedef struct rank_work {
+    /* A query for enc_query_read(). */
+    const enc_row *query;
     /* Rows to encode. */
     const enc_row *rows;
     size_t n_rows;
@@ -42,6 +44,7 @@ typedef struct rank_work {
 
 /* What became of the work, as it was handed out last. */
 typedef struct rank_results {
+    enc_query *query;                /* the machine's from here on */
     const float *rows;               /* [n_rows, enc_output_dim()] */
     const float *views;              /* [n_vectors, enc_n_views()] */
     const llm_reply *const *replies; /* [n_prompts], none of them failed */

@@ -77,6 +77,7 @@ static void session_free(enc_session *session)
     base_free_aligned(session->hidden);
     base_free_aligned(session->attention.data);
     base_free_aligned(session->step.data);
+    base_free_aligned(session->views.data);
     base_free_aligned(session->bias.data);
     base_free(session->narrow_start);
     cpu_narrow_rows_clear(&session->rows);
@@ -342,6 +343,7 @@ static const enc_ops CPU_OPS = {
     .project_add_norm = project_add_norm,
     .feed_forward = feed_forward,
     .attention = attention,
+    .view_attention = cpu_view_attention,
     .apply_norm = cpu_apply_norm,
     .project_add = cpu_project_add,
     .norm_feed_forward = cpu_norm_feed_forward,

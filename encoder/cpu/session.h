@@ -1,6 +1,7 @@
 /*
  * What the files of the CPU device share: its weights, and what one thread computes a batch with. device.c owns both
- * and has the operations of BERT; table.c has look-ups; prenorm.c and step.c have what T5 and decoders add.
+ * and has the operations of BERT; table.c has look-ups; prenorm.c, step.c and views.c have those that T5, decoders and
+ * views add.
  */
 #ifndef RRK_ENCODER_CPU_SESSION_H
 #define RRK_ENCODER_CPU_SESSION_H
@@ -70,6 +71,7 @@ struct enc_session {
     cpu_narrow_rows rows; /* lent to worker */
     cpu_scratch attention;
     cpu_scratch step;
+    cpu_scratch views;
     cpu_scratch bias;        /* [n_heads, bias_floats]: bias_of, spread out for sequences of bias_tokens */
     const enc_bias *bias_of; /* NULL: none */
     size_t bias_tokens;
@@ -107,5 +109,9 @@ rrk_status cpu_add_cross(enc_device *device, const enc_weight *keys, const enc_w
 rrk_status cpu_cross_attention(enc_session *session, const enc_cross *w, size_t n_heads, float scale,
                                const enc_keys *keys, enc_slot q, enc_slot out, rrk_error *err);
 rrk_status cpu_dot_keys(enc_session *session, const enc_keys *keys, enc_slot slot, float *out, rrk_error *err);
+
+/* views.c */
+rrk_status cpu_view_attention(enc_session *session, const enc_attention *options, const enc_seen *seen, enc_slot q,
+                              enc_slot out, rrk_error *err);
 
 #endif

@@ -99,6 +99,7 @@ typedef struct rrk_encoder_info {
     uint32_t n_views;      /* of RRK_HEAD_VIEWS, otherwise 0 */
     size_t batch_tokens;   /* in force: given, or measured */
     rrk_dtype dtype;       /* what linear layers are computed in: never RRK_DTYPE_AUTO */
+    int is_calibrated;     /* config.json says what its scores mean: rrk_rank_options.calibrated works */
 } rrk_encoder_info;
 
 RRK_API rrk_status rrk_encoder_get_info(const rrk_encoder *encoder, rrk_encoder_info *info, rrk_error *err);

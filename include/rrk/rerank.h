@@ -11,7 +11,9 @@
  *   full       LLM                        the place alone: (n - place) / n,          no
  *   sliding    LLM                        place 0 is the best                        no
  *
- * "mvp" looks at all candidates at once from several views (arXiv 2509.07485), on a T5 or on a BERT backbone. "monot5" and
+ * "mvp" looks at all candidates at once from several views (arXiv 2509.07485), on a T5 or on a BERT backbone, whose block
+ * layout adds the cosine of query and passage. With rrk_rank_options.calibrated a calibrated model's scores are
+ * probabilities that a passage is relevant, as far as a model of lists can tell, and compare across queries. "monot5" and
  * "rankt5" (arXiv 2003.06713, 2210.10634) are T5 models that score pairs; any of the three can be opened from a T5 folder,
  * but only the one it was trained for makes sense.
  *
@@ -189,6 +191,8 @@ typedef struct rrk_rank_options {
     rrk_on_error on_error;         /* LLM strategies; a deadline or a cancellation of the whole call always fails it */
     rrk_request_done_fn done;      /* LLM strategies: told of each request as it ends; may be NULL */
     void *done_ctx;
+    int calibrated; /* non-zero: scores are probabilities, for a model that knows (rrk_encoder_info.is_calibrated); any
+                       other is RRK_E_UNSUPPORTED. The order stays. Not for rrk_reranker_rank_views() */
 } rrk_rank_options;
 
 static inline void rrk_rank_options_init(rrk_rank_options *options)
@@ -252,8 +256,9 @@ static inline void rrk_views_init(rrk_views *views)
 }
 
 /*
- * rrk_reranker_rank() that tells why: views has what it points to filled in, too. A passage that was read in chunks has
- * the scores of the chunk that spoke for it. Without passages nothing is filled in.
+ * rrk_reranker_rank() that tells why: views has what it points to filled in, too. In the block layout of MVP on BERT each
+ * view's score has the whole cosine part in it. A passage that was read in chunks has the scores of the chunk that spoke
+ * for it. Without passages nothing is filled in.
  */
 RRK_API rrk_status rrk_reranker_rank_views(rrk_reranker *reranker, rrk_text query, const rrk_passage *passages,
                                            size_t n_passages, const rrk_rank_options *options, rrk_hit *hits,

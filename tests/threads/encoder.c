@@ -189,7 +189,7 @@ static void fill(request *r, uint64_t seed)
         uint32_t n = 1 + (uint32_t)(base_rng_at(seed, at++) % MAX_TOKENS);
         for (uint32_t t = 0; t < n; t++)
             r->ids[i][t] = (int32_t)(base_rng_at(seed, at++) % BAD_ID);
-        r->rows[i] = (enc_row){r->ids[i], n, n / 2};
+        r->rows[i] = (enc_row){r->ids[i], n, n / 2, NULL};
     }
 }
 

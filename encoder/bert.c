@@ -13,11 +13,11 @@
 
 enum { MAX_NAME = 160, MAX_PARTS = 3 };
 
-static rrk_status require(const enc_bert_source *s, uint32_t n_dims, const size_t *shape, const enc_weight **out, rrk_error *err,
-                          const char *format, ...) __attribute__((format(printf, 6, 7)));
+static rrk_status require(const enc_bert_source *s, uint32_t n_dims, const size_t *shape, const enc_weight **out,
+                          rrk_error *err, const char *format, ...) __attribute__((format(printf, 6, 7)));
 
-static rrk_status require(const enc_bert_source *s, uint32_t n_dims, const size_t *shape, const enc_weight **out, rrk_error *err,
-                          const char *format, ...)
+static rrk_status require(const enc_bert_source *s, uint32_t n_dims, const size_t *shape, const enc_weight **out,
+                          rrk_error *err, const char *format, ...)
 {
     char name[MAX_NAME], rest[MAX_NAME / 2];
     va_list args;
@@ -76,7 +76,8 @@ static rrk_status load_positions(const enc_bert_source *s, const enc_config *c, 
 }
 
 /* Old checkpoints call a norm's gain and shift gamma and beta. */
-static rrk_status load_norm(const enc_bert_source *s, const char *name, size_t d, float eps, enc_norm **out, rrk_error *err)
+static rrk_status load_norm(const enc_bert_source *s, const char *name, size_t d, float eps, enc_norm **out,
+                            rrk_error *err)
 {
     char old[MAX_NAME];
     snprintf(old, sizeof old, "%s%s.gamma", s->prefix, name);
@@ -87,8 +88,8 @@ static rrk_status load_norm(const enc_bert_source *s, const char *name, size_t d
     return s->device->ops->norm(s->device, gain, shift, eps, out, err);
 }
 
-rrk_status enc_bert_load_attention(const enc_bert_source *s, const char *layer, const char *const *parts, size_t n_parts,
-                                   enc_linear **out, rrk_error *err)
+rrk_status enc_bert_load_attention(const enc_bert_source *s, const char *layer, const char *const *parts,
+                                   size_t n_parts, enc_linear **out, rrk_error *err)
 {
     const enc_weight *weights[MAX_PARTS], *biases[MAX_PARTS];
     size_t d = s->config->d_model;

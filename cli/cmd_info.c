@@ -126,6 +126,8 @@ static rrk_status show_model(const char *model, const info_values *values, rrk_e
     json_t *running = describe_running(&info, &facts);
     if (info.n_views && json)
         json_object_set_new(json, "views", json_integer((json_int_t)info.n_views));
+    if (facts.attention && json)
+        json_object_set_new(json, "attention", json_string(facts.attention));
     if (json_object_update(json, running) != 0)
         json_decref(RRK_STEAL(json));
     json_decref(running);

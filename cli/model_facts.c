@@ -130,6 +130,8 @@ rrk_status cli_model_facts_read(cli_model_facts *out, const char *folder, const 
     *out = (cli_model_facts){0};
     RRK_TRY(enc_config_read(&config, folder, err));
     out->n_heads = config.n_heads;
+    if (config.head == RRK_HEAD_VIEWS && config.family == ENC_FAMILY_BERT)
+        out->attention = config.mvp.is_block ? "block" : "joint";
     out->scratch_bytes = scratch_of(&config, info);
     RRK_TRY(read_tokenizer(out, folder, err));
     return read_weights(out, folder, err);

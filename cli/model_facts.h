@@ -10,6 +10,7 @@
 
 typedef struct cli_model_facts {
     uint32_t n_heads;                           /* of attention */
+    const char *attention;                      /* of a BERT model with views: "joint" or "block"; otherwise NULL */
     char dtypes[64];                            /* of the weights, the most frequent first: "f32", "f16, f32" */
     char tokenizer[64];                         /* "WordPiece (tokenizer.json)" */
     uint64_t file_bytes;                        /* of the weights as they are stored */

@@ -66,7 +66,7 @@ void enc_mvp_block_shape(const enc_config *config, enc_shape *shape);
 rrk_status enc_mvp_block_run(const enc_bert *bert, enc_session *session, const enc_batch *batch, const enc_stop *stop,
                              float *out, rrk_error *err);
 size_t enc_mvp_block_query_floats(const enc_config *config, size_t n_tokens);
-rrk_status enc_mvp_block_query(const enc_bert *bert, enc_session *session, const enc_batch *batch,
-                               const enc_stop *stop, float *out, rrk_error *err);
+rrk_status enc_mvp_block_query(const enc_bert *bert, enc_session *session, const enc_batch *batch, const enc_stop *stop,
+                               float *out, rrk_error *err);
 
 #endif

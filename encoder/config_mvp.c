@@ -49,8 +49,7 @@ static rrk_status refuse_block_keys(const json_t *json, rrk_error *err)
     static const char *const KEYS[] = {"mvp_cosine_scale", "mvp_view_from", "mvp_view_kv"};
     for (size_t i = 0; i < RRK_COUNT(KEYS); i++) {
         if (is_given(json, KEYS[i]))
-            return base_fail(err, RRK_E_FORMAT, 0, "%s: '%s' without \"mvp_attention\": \"block\"", FILE_NAME,
-                             KEYS[i]);
+            return base_fail(err, RRK_E_FORMAT, 0, "%s: '%s' without \"mvp_attention\": \"block\"", FILE_NAME, KEYS[i]);
     }
     return RRK_OK;
 }

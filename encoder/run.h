@@ -19,9 +19,9 @@ typedef struct enc_worker {
     int32_t *ids; /* [cap_tokens], like the next two; owned */
     uint32_t *positions;
     uint8_t *types;
-    uint32_t *start; /* [cap_rows + 1]; owned */
+    uint32_t *start;     /* [cap_rows + 1]; owned */
     enc_query **queries; /* [cap_rows]; owned, and held while the batch runs */
-    float *out;      /* [cap_rows, floats a row]; owned */
+    float *out;          /* [cap_rows, floats a row]; owned */
     size_t cap_tokens;
     size_t cap_rows;
     enc_batch batch; /* of the above */

@@ -77,7 +77,7 @@ static void rig_run(rig *r, const enc_row *rows, size_t n, float *out)
         }
         start[i + 1] = (uint32_t)at;
     }
-    enc_batch batch = {ids, positions, types, start, n, at};
+    enc_batch batch = {ids, positions, types, start, n, at, NULL};
     rrk_error err = {0};
     cr_assert_eq(r->model->kind->run(r->model, r->session, &batch, &GO_ON, out, &err), RRK_OK, "%s", err.message);
 }

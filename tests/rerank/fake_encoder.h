@@ -39,7 +39,7 @@ struct rrk_encoder {
     size_t n_queries;            /* that are read and not freed */
     size_t n_queries_read;
     size_t longest_query; /* row */
-    size_t most_queries; /* at a time */
+    size_t most_queries;  /* at a time */
 };
 
 rrk_encoder fake_encoder(rrk_encoder_head head, size_t max_tokens);

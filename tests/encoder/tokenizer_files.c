@@ -123,6 +123,8 @@ Test(tokenizer_files, says_what_is_wrong_with_the_small_files)
 #define PIECES "\"[PAD]\":0,\"[UNK]\":1,\"[CLS]\":2,\"[SEP]\":3,\"a\":4,\"##b\":5"
 #define MODEL "\"model\":{\"type\":\"WordPiece\",\"vocab\":{" PIECES "}}"
 #define START NORMALIZER SPLITTER
+#define REFUSED(type)                                                                                                  \
+    "tokenizer.json: a tokenizer of type " type ", which rrk does not support: it has WordPiece and Unigram"
 
 static const struct {
     const char *json;
@@ -130,14 +132,18 @@ static const struct {
     const char *part;
 } BAD[] = {
     {"", RRK_E_FORMAT, "tokenizer.json"},
-    {"[]", RRK_E_UNSUPPORTED, "tokenizer.json"},
-    {"{}", RRK_E_UNSUPPORTED, "normalizer 'null'"},
+    {"[]", RRK_E_FORMAT, "tokenizer.json: it has no 'model'"},
+    {"{}", RRK_E_FORMAT, "tokenizer.json: it has no 'model'"},
+    {"{" MODEL "}", RRK_E_UNSUPPORTED, "normalizer 'null'"},
     {"{\"normalizer\":{\"type\":\"Sequence\"}," SPLITTER MODEL "}", RRK_E_UNSUPPORTED, "normalizer 'Sequence'"},
     {"{\"normalizer\":{}," SPLITTER MODEL "}", RRK_E_UNSUPPORTED, "normalizer"},
     {"{\"normalizer\":{\"type\":\"BertNormalizer\",\"lowercase\":3}," SPLITTER MODEL "}", RRK_E_FORMAT, "'lowercase'"},
     {"{" NORMALIZER MODEL "}", RRK_E_UNSUPPORTED, "pre_tokenizer 'null'"},
     {"{" NORMALIZER "\"pre_tokenizer\":{\"type\":\"Whitespace\"}," MODEL "}", RRK_E_UNSUPPORTED, "'Whitespace'"},
-    {"{" START "\"model\":{\"type\":\"BPE\"}}", RRK_E_UNSUPPORTED, "model 'BPE'"},
+    {"{\"normalizer\":null,\"model\":{\"type\":\"BPE\"}}", RRK_E_UNSUPPORTED, REFUSED("BPE")},
+    {"{\"model\":{\"vocab\":{},\"merges\":[],\"continuing_subword_prefix\":\"\"}}", RRK_E_UNSUPPORTED, REFUSED("BPE")},
+    {"{" START "\"model\":{\"type\":\"WordLevel\",\"vocab\":{" PIECES "}}}", RRK_E_UNSUPPORTED, REFUSED("WordLevel")},
+    {"{" START "\"model\":{\"vocab\":{" PIECES "},\"unk_token\":\"a\"}}", RRK_E_UNSUPPORTED, REFUSED("WordLevel")},
     {"{" START "\"model\":{\"type\":\"WordPiece\"}}", RRK_E_FORMAT, "'vocab'"},
     {"{" START "\"model\":{\"type\":\"WordPiece\",\"vocab\":[]}}", RRK_E_FORMAT, "'vocab'"},
     {"{" START "\"model\":{\"type\":\"WordPiece\",\"vocab\":{\"q\":\"1\"}}}", RRK_E_FORMAT, "'q'"},
@@ -196,6 +202,20 @@ Test(tokenizer_files, reads_tokenizer_json_with_its_own_names_and_prefix)
     static const int32_t WANT[] = {4, 5, 5, 1, 1, 1};
     cr_assert_eq(ids.len, RRK_COUNT(WANT));
     cr_assert_arr_eq(ids.ids, WANT, sizeof WANT);
+    folder_remove(&f);
+}
+
+Test(tokenizer_files, knows_the_type_of_a_model_that_does_not_say_it)
+{
+    folder f = folder_new();
+    folder_text(&f, "tokenizer.json",
+                "{" START "\"model\":{\"continuing_subword_prefix\":\"##\",\"vocab\":{" PIECES "}}}");
+    enc_tokenizer_close(open_good(&f));
+    folder_text(&f, "tokenizer.json",
+                "{\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"_\"},"
+                "\"post_processor\":{\"type\":\"BertProcessing\",\"cls\":[\"<s>\",0],\"sep\":[\"</s>\",1]},"
+                "\"model\":{\"unk_id\":2,\"vocab\":[[\"<s>\",0],[\"</s>\",0],[\"<unk>\",0],[\"_\",-1]]}}");
+    enc_tokenizer_close(open_good(&f));
     folder_remove(&f);
 }
 

@@ -238,6 +238,40 @@ Test(tokenizer_files, takes_the_longest_word_limit)
     folder_remove(&f);
 }
 
+static size_t resident_bytes(void)
+{
+    size_t n_pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    cr_assert(file && fscanf(file, "%*u %zu", &n_pages) == 1);
+    fclose(file);
+    return n_pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* The tree of 100,000 pieces has some 40 MB, the tokenizer less than a quarter of that. */
+Test(tokenizer_files, gives_back_the_memory_that_reading_took)
+{
+#ifdef __SANITIZE_ADDRESS__
+    cr_skip_test("AddressSanitizer keeps freed memory");
+#endif
+    base_buf json RRK_AUTO(base_buf_free) = {.max = 16 << 20};
+    base_buf_append_string(&json,
+                           "{\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"_\"},"
+                           "\"post_processor\":{\"type\":\"BertProcessing\",\"cls\":[\"<s>\",0],"
+                           "\"sep\":[\"</s>\",1]},\"model\":{\"type\":\"Unigram\",\"unk_id\":2,"
+                           "\"vocab\":[[\"<s>\",0],[\"</s>\",0],[\"<unk>\",0]",
+                           NULL);
+    for (int i = 0; i < 100000; i++)
+        cr_assert_eq(base_buf_printf(&json, NULL, ",[\"_%d\",-1.5]", i), RRK_OK);
+    base_buf_append_string(&json, "]}}", NULL);
+    folder f = folder_new();
+    folder_put(&f, "tokenizer.json", json.data, json.len);
+    size_t before = resident_bytes();
+    enc_tokenizer *t RRK_AUTO(enc_tokenizer_close_ptr) = open_good(&f);
+    size_t after = resident_bytes();
+    cr_assert_lt(after, before + (16 << 20), "%zu bytes grew to %zu", before, after);
+    folder_remove(&f);
+}
+
 Test(tokenizer_files, bounds_tokenizer_json)
 {
     folder f = folder_new();

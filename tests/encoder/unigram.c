@@ -359,3 +359,19 @@ Test(unigram, work_over_a_word_grows_with_its_length)
     }
     enc_unigram_model_free(&model);
 }
+
+/* Nodes with ten children each, which leave six units of sixteen that no other such node can use. */
+Test(unigram, the_trie_of_numbers_is_not_mostly_holes)
+{
+    enum { N = 10000, N_NODES = 11111 };
+    static char texts[N][8];
+    static enc_unigram_piece pieces[N];
+    for (int i = 0; i < N; i++) {
+        snprintf(texts[i], sizeof texts[i], "%d", i);
+        pieces[i] = (enc_unigram_piece){.text = rrk_text_of(texts[i]), .score = -1};
+    }
+    enc_unigram_model model;
+    cr_assert_eq(enc_unigram_model_init(&model, pieces, N, 0, false, NULL), RRK_OK);
+    cr_expect_lt(model.trie.n_units, 3 * N_NODES, "%zu units", model.trie.n_units);
+    enc_unigram_model_free(&model);
+}

@@ -347,6 +347,12 @@ static rrk_status connect_to(pull *p, rrk_error *err)
     return net_loop_open(&p->loop, &options, err);
 }
 
+static void tell_wait(rrk_log_level level, const char *line, void *ctx)
+{
+    const pull *p = ctx;
+    fprintf(stderr, "%srrk pull: %s\n", p->progress.on ? "\r\033[K" : "", line);
+}
+
 rrk_status cli_pull_model(const cli_pull_order *order, cli_pulled *out, rrk_error *err)
 {
     *out = (cli_pulled){0};
@@ -358,9 +364,13 @@ rrk_status cli_pull_model(const cli_pull_order *order, cli_pulled *out, rrk_erro
         .deadline.cancel = cli_cancel,
     };
     RRK_TRY(connect_to(&p, err));
-    RRK_TRY(fetch_list(&p, err));
-    cli_progress_begin(&p.progress, "pull", "MB");
-    rrk_status status = fill_folder(&p, err);
-    cli_progress_end(&p.progress);
+    rrk_set_log(tell_wait, RRK_LOG_WARNING, &p);
+    rrk_status status = fetch_list(&p, err);
+    if (status == RRK_OK) {
+        cli_progress_begin(&p.progress, "pull", "MB");
+        status = fill_folder(&p, err);
+        cli_progress_end(&p.progress);
+    }
+    rrk_set_log(NULL, RRK_LOG_WARNING, NULL);
     return status;
 }

@@ -14,6 +14,7 @@
 #define NET_DEFAULT_FIRST_WAIT_MS 1000 /* before the second of them; doubled for each further one */
 #define NET_MAX_WAIT_MS 60000          /* that is of our own choice */
 #define NET_MAX_ASKED_WAIT_MS 330000   /* a server that asks for more is not waited for; windows have five minutes */
+#define NET_TOLD_WAIT_MS 10000         /* from here on a wait is a line in the log */
 #define NET_DEFAULT_SILENCE_MS 60000
 #define NET_ETAG_SUFFIX ".etag"
 

@@ -2,6 +2,7 @@
 #include "net/follow.h"
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "net/internal.h"
 
 #include <inttypes.h>
@@ -204,5 +205,8 @@ rrk_status net_pause(net_loop *loop, const net_source *source, net_patience *pat
     if (retry_after_ms > NET_MAX_ASKED_WAIT_MS)
         return base_fail(err, status, failure->detail, "%s, and wants to be left alone for %" PRId64 " s",
                          failure->message, retry_after_ms / 1000);
-    return sleep_on(loop, net_wait_ms(first_wait_ms, patience->n_failed, retry_after_ms), source->deadline, err);
+    int64_t wait_ms = net_wait_ms(first_wait_ms, patience->n_failed, retry_after_ms);
+    if (wait_ms >= NET_TOLD_WAIT_MS)
+        base_log(RRK_LOG_WARNING, "%s, trying again in %" PRId64 " s", failure->message, wait_ms / 1000);
+    return sleep_on(loop, wait_ms, source->deadline, err);
 }

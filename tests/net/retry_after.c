@@ -3,6 +3,8 @@
 #include "net/follow.h"
 #include "net/internal.h"
 
+#include <rrk/runtime.h>
+
 #define NOON "Sun, 06 Nov 1994 12:00:00 GMT"
 enum { NOON_S = 784123200 };
 
@@ -123,6 +125,46 @@ Test(retry_after, that_is_too_long_is_told_and_not_waited_for)
     cr_assert_not_null(strstr(err.message, "429 Too Many Requests, and wants to be left alone for 331 s"), "%s",
                        err.message);
     cr_assert(err.detail == 429 && server_n_requests(s) == 1);
+    net_loop_close(loop);
+    server_stop(s);
+}
+
+static void refuse_once(server_conn *conn, const server_request *request, void *ctx)
+{
+    server_reply(conn, request->number ? 200 : 429, request->number ? "" : "Retry-After: 300\r\n", "done");
+}
+
+static char told[256];
+
+static void keep_line(rrk_log_level level, const char *line, void *ctx)
+{
+    snprintf(told, sizeof told, "%s", line);
+}
+
+/* The clock stands until the wait has been told, and then it is over. */
+static int pass_the_wait(void *ctx)
+{
+    bool *is_over = ctx;
+    if (told[0] && !*is_over) {
+        *is_over = true;
+        advance_clock_ms(300000);
+    }
+    return 0;
+}
+
+Test(retry_after, that_is_long_is_told_and_waited_for)
+{
+    bool is_over = false;
+    server *s = server_start(refuse_once, NULL);
+    net_loop *loop = open_loop(NULL);
+    base_buf reply RRK_AUTO(base_buf_free) = {.max = 100};
+    base_deadline deadline = {.cancel = pass_the_wait, .cancel_ctx = &is_over};
+    net_source source = {.url = server_url(s), .deadline = &deadline};
+    rrk_set_log(keep_line, RRK_LOG_WARNING, NULL);
+    stop_clock();
+    cr_assert_eq(net_fetch(loop, &source, &reply, NULL), RRK_OK);
+    cr_assert_eq(server_n_requests(s), 2);
+    cr_assert_not_null(strstr(told, " answered 429 Too Many Requests, trying again in 300 s"), "%s", told);
     net_loop_close(loop);
     server_stop(s);
 }

@@ -35,6 +35,7 @@ typedef struct cli_hub_list {
     char commit[CLI_HUB_COMMIT_SIZE];
     base_buf files;   /* of cli_hub_file */
     bool has_pickles; /* weights as *.bin, which rrk does not read */
+    bool is_gated;    /* its files are for those who have accepted its terms; the listing is not */
 } cli_hub_list;
 
 /* "name" or "owner/name" of letters, digits, '.', '_', '-'; no half begins with one of the last three or holds "..". */

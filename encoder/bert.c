@@ -15,7 +15,9 @@
 enum { MAX_NAME = 160 };
 
 typedef struct layer {
-    enc_linear *qkv;
+    enc_linear *qkv; /* NULL: the next two */
+    enc_linear *query;
+    enc_linear *keys_values;
     enc_linear *output;
     enc_norm *output_norm;
     enc_linear *ffn_in;
@@ -117,8 +119,10 @@ static rrk_status load_norm(const source *s, const char *name, size_t d, float e
     return s->device->ops->norm(s->device, gain, shift, eps, out, err);
 }
 
-static rrk_status load_qkv(const source *s, size_t i, size_t d, enc_linear **out, rrk_error *err)
+/* One product, or two where queries are wanted of a few rows only. */
+static rrk_status load_qkv(const source *s, const enc_config *c, size_t i, layer *out, rrk_error *err)
 {
+    size_t d = c->d_model;
     static const char *const PARTS[] = {"query", "key", "value"};
     const enc_weight *weights[3], *biases[3];
     for (size_t p = 0; p < 3; p++) {
@@ -126,7 +130,11 @@ static rrk_status load_qkv(const source *s, size_t i, size_t d, enc_linear **out
                         PARTS[p]));
         RRK_TRY(require(s, 1, &d, &biases[p], err, "encoder.layer.%zu.attention.self.%s.bias", i, PARTS[p]));
     }
-    return s->device->ops->linear(s->device, weights, biases, 3, out, err);
+    const enc_ops *ops = s->device->ops;
+    if (enc_rows_read(c).count == 0 || i + 1 < c->n_layers)
+        return ops->linear(s->device, weights, biases, 3, &out->qkv, err);
+    RRK_TRY(ops->linear(s->device, weights, biases, 1, &out->query, err));
+    return ops->linear(s->device, weights + 1, biases + 1, 2, &out->keys_values, err);
 }
 
 static rrk_status load_layer(const source *s, const enc_config *c, size_t i, layer *out, rrk_error *err)
@@ -137,7 +145,7 @@ static rrk_status load_layer(const source *s, const enc_config *c, size_t i, lay
     for (size_t n = 0; n < RRK_COUNT(NAMES); n++)
         snprintf(names[n], sizeof names[n], "encoder.layer.%zu.%s", i, NAMES[n]);
     size_t d = c->d_model, ff = c->d_ff;
-    RRK_TRY(load_qkv(s, i, d, &out->qkv, err));
+    RRK_TRY(load_qkv(s, c, i, out, err));
     RRK_TRY(enc_load_linear(s->device, s->weights, s->prefix, names[0], d, d, &out->output, err));
     RRK_TRY(enc_load_linear(s->device, s->weights, s->prefix, names[1], ff, d, &out->ffn_in, err));
     RRK_TRY(enc_load_linear(s->device, s->weights, s->prefix, names[2], d, ff, &out->ffn_out, err));
@@ -204,18 +212,33 @@ static enc_shape shape_of(const enc_config *c)
     return shape;
 }
 
+/* Beyond its keys and values, only the rows that the head reads go through the last layer. */
+static rrk_status attend_read(const bert *b, const layer *l, const enc_attention *attention, enc_session *session,
+                              rrk_error *err)
+{
+    static const enc_slot READ[] = {ENC_SLOT_X};
+    const enc_ops *ops = b->ops;
+    enc_read read = enc_rows_read(b->config);
+    RRK_TRY(ops->project(session, l->keys_values, ENC_SLOT_X, ENC_SLOT_QKV, err));
+    RRK_TRY(ops->narrow(session, read.first, read.count, READ, RRK_COUNT(READ), err));
+    RRK_TRY(ops->project(session, l->query, ENC_SLOT_X, ENC_SLOT_CONTEXT, err));
+    return ops->attention_of_read(session, attention, ENC_SLOT_CONTEXT, ENC_SLOT_QKV, ENC_SLOT_CONTEXT, err);
+}
+
+static rrk_status attend(const bert *b, const layer *l, const enc_attention *attention, enc_session *session,
+                         rrk_error *err)
+{
+    RRK_TRY(b->ops->project(session, l->qkv, ENC_SLOT_X, ENC_SLOT_QKV, err));
+    return b->ops->attention(session, attention, ENC_SLOT_QKV, ENC_SLOT_CONTEXT, err);
+}
+
 static rrk_status run_layer(const bert *b, size_t i, enc_session *session, rrk_error *err)
 {
-    static const enc_slot READ[] = {ENC_SLOT_X, ENC_SLOT_CONTEXT};
     const enc_ops *ops = b->ops;
     const enc_config *c = b->config;
     const layer *l = &b->layers[i];
     enc_attention attention = {.n_heads = c->n_heads, .scale = 1 / sqrtf((float)(c->d_model / c->n_heads))};
-    RRK_TRY(ops->project(session, l->qkv, ENC_SLOT_X, ENC_SLOT_QKV, err));
-    RRK_TRY(ops->attention(session, &attention, ENC_SLOT_QKV, ENC_SLOT_CONTEXT, err));
-    /* Beyond the last attention only the views, which stand behind [CLS], are read. */
-    if (c->head == RRK_HEAD_VIEWS && i + 1 == c->n_layers)
-        RRK_TRY(ops->narrow(session, 1, c->n_views, READ, RRK_COUNT(READ), err));
+    RRK_TRY(l->qkv ? attend(b, l, &attention, session, err) : attend_read(b, l, &attention, session, err));
     RRK_TRY(ops->project_add_norm(session, l->output, l->output_norm, ENC_SLOT_CONTEXT, ENC_SLOT_X, err));
     return ops->feed_forward(session, l->ffn_in, c->activation, l->ffn_out, l->ffn_norm, ENC_SLOT_X, err);
 }

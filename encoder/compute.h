@@ -139,7 +139,7 @@ typedef struct enc_ops {
     /* x = norm(x + W2 act(W1 x + b1) + b2) */
     rrk_status (*feed_forward)(enc_session *session, const enc_linear *w1, enc_activation activation,
                                const enc_linear *w2, const enc_norm *norm, enc_slot x, rrk_error *err);
-    /* Per sequence and head: softmax(scale q kᵀ + bias) v; qkv holds a token's q, k and v side by side. */
+    /* Per sequence and head: softmax(scale (q kᵀ + bias)) v; qkv holds a token's q, k and v side by side. */
     rrk_status (*attention)(enc_session *session, const enc_attention *options, enc_slot qkv, enc_slot out,
                             rrk_error *err);
 
@@ -161,11 +161,17 @@ typedef struct enc_ops {
 
     /* --- rows that are read --- */
     /*
-     * From here on the batch is rows [first, first + count) of each of its sequences, in these slots; what other slots
-     * hold is lost. RRK_E_INVALID when a sequence is shorter.
+     * From here on the batch is rows [first, first + count) of each of its sequences, in these slots; other slots stay
+     * as they are. RRK_E_INVALID when a sequence is shorter.
      */
     rrk_status (*narrow)(enc_session *session, size_t first, size_t count, const enc_slot *slots, size_t n_slots,
                          rrk_error *err);
+    /*
+     * Behind narrow(): as attention(), with the rows that are left for queries, and keys and values of all rows that
+     * there were before. kv holds a token's k and v side by side; q and out may be one slot.
+     */
+    rrk_status (*attention_of_read)(enc_session *session, const enc_attention *options, enc_slot q, enc_slot kv,
+                                    enc_slot out, rrk_error *err);
     /* All rows of a slot to the host: [n_tokens, n_cols of the slot]. */
     rrk_status (*download_tokens)(enc_session *session, enc_slot slot, float *out, rrk_error *err);
 

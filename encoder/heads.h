@@ -4,6 +4,14 @@
 
 #include "encoder/model.h"
 
+/* The rows of a sequence that its head reads: count of them from the first-th on; 0: all. */
+typedef struct enc_read {
+    size_t first;
+    size_t count;
+} enc_read;
+
+enc_read enc_rows_read(const enc_config *config);
+
 /* Pooled states, as the model's pooling config says. out is [n_seqs, d_model]. */
 rrk_status enc_embedding_head(enc_session *session, const enc_ops *ops, const enc_config *config, float *out,
                               rrk_error *err);

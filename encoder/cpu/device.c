@@ -141,6 +141,7 @@ static rrk_status reserve(cpu_slot *s, size_t n_rows, rrk_error *err)
 static rrk_status begin(enc_session *session, const enc_batch *batch, rrk_error *err)
 {
     session->batch = *batch;
+    session->start_before = NULL;
     for (size_t i = 0; i < ENC_N_SLOTS; i++) {
         bool by_sequence = i == ENC_SLOT_POOLED || i == ENC_SLOT_HEAD;
         RRK_TRY(reserve(&session->slots[i], by_sequence ? batch->n_seqs : batch->n_tokens, err));
@@ -209,29 +210,65 @@ rrk_status cpu_scratch_reserve(cpu_scratch *scratch, size_t n, rrk_error *err)
     return RRK_OK;
 }
 
+static size_t longest_of(const uint32_t *start, size_t n_seqs)
+{
+    size_t longest = 0;
+    for (size_t s = 0; s < n_seqs; s++)
+        longest = RRK_MAX(longest, (size_t)(start[s + 1] - start[s]));
+    return longest;
+}
+
+/* What is alike for all sequences, the longest of which has so many tokens. */
+static rrk_status begin_attention(enc_session *session, const enc_attention *options, size_t longest, size_t d,
+                                  cpu_attention *out, rrk_error *err)
+{
+    RRK_TRY(cpu_scratch_reserve(&session->attention, cpu_attention_scratch(longest, d / options->n_heads), err));
+    *out = (cpu_attention){
+        .d = d, .n_heads = options->n_heads, .scale = options->scale, .scratch = session->attention.data};
+    if (!options->bias)
+        return RRK_OK;
+    RRK_TRY(cpu_spread_bias(session, options->bias, longest, &out->bias, err));
+    out->bias_stride = cpu_bias_stride(session->bias_tokens);
+    return RRK_OK;
+}
+
 static rrk_status attention(enc_session *session, const enc_attention *options, enc_slot qkv, enc_slot out,
                             rrk_error *err)
 {
     const enc_batch *batch = &session->batch;
-    size_t d = session->slots[out].n_cols, longest = 0;
-    for (size_t s = 0; s < batch->n_seqs; s++)
-        longest = RRK_MAX(longest, (size_t)(batch->start[s + 1] - batch->start[s]));
-    RRK_TRY(cpu_scratch_reserve(&session->attention, cpu_attention_scratch(longest, d / options->n_heads), err));
-    const float *bias = NULL;
-    if (options->bias)
-        RRK_TRY(cpu_spread_bias(session, options->bias, longest, &bias, err));
+    size_t d = session->slots[out].n_cols;
+    cpu_attention a;
+    RRK_TRY(begin_attention(session, options, longest_of(batch->start, batch->n_seqs), d, &a, err));
+    a.q_stride = a.kv_stride = 3 * d;
     for (size_t s = 0; s < batch->n_seqs; s++) {
-        cpu_attention a = {
-            .qkv = session->slots[qkv].data + (size_t)batch->start[s] * 3 * d,
-            .out = session->slots[out].data + (size_t)batch->start[s] * d,
-            .n_tokens = batch->start[s + 1] - batch->start[s],
-            .d = d,
-            .n_heads = options->n_heads,
-            .scale = options->scale,
-            .bias = bias,
-            .bias_stride = cpu_bias_stride(session->bias_tokens),
-            .scratch = session->attention.data,
-        };
+        a.q = session->slots[qkv].data + batch->start[s] * a.q_stride;
+        a.kv = a.q + d;
+        a.out = session->slots[out].data + batch->start[s] * d;
+        a.n_queries = a.n_tokens = batch->start[s + 1] - batch->start[s];
+        session->device->kernels->attention(&a);
+    }
+    return RRK_OK;
+}
+
+static rrk_status attention_of_read(enc_session *session, const enc_attention *options, enc_slot q, enc_slot kv,
+                                    enc_slot out, rrk_error *err)
+{
+    const enc_batch *batch = &session->batch;
+    const uint32_t *before = session->start_before;
+    size_t d = session->slots[out].n_cols;
+    if (!before)
+        return base_fail(err, RRK_E_INVALID, 0, "attention of rows that are read, but all are");
+    cpu_attention a;
+    RRK_TRY(begin_attention(session, options, longest_of(before, batch->n_seqs), d, &a, err));
+    a.q_stride = d;
+    a.kv_stride = 2 * d;
+    a.first_query = session->first_read;
+    for (size_t s = 0; s < batch->n_seqs; s++) {
+        a.q = session->slots[q].data + batch->start[s] * d;
+        a.kv = session->slots[kv].data + before[s] * a.kv_stride;
+        a.out = session->slots[out].data + batch->start[s] * d;
+        a.n_queries = batch->start[s + 1] - batch->start[s];
+        a.n_tokens = before[s + 1] - before[s];
         session->device->kernels->attention(&a);
     }
     return RRK_OK;
@@ -343,6 +380,7 @@ static const enc_ops CPU_OPS = {
     .project_add_norm = project_add_norm,
     .feed_forward = feed_forward,
     .attention = attention,
+    .attention_of_read = attention_of_read,
     .view_attention = cpu_view_attention,
     .apply_norm = cpu_apply_norm,
     .project_add = cpu_project_add,

@@ -63,7 +63,9 @@ struct enc_session {
     cpu_device *device;
     cpu_worker worker;
     enc_batch batch;
-    uint32_t *narrow_start; /* the batch's start after narrow(); owned */
+    uint32_t *narrow_start;       /* the batch's start after narrow(); owned */
+    const uint32_t *start_before; /* the one before, the caller's; NULL: not narrowed */
+    size_t first_read;            /* a sequence's first row that narrow() left */
     cpu_slot slots[ENC_N_SLOTS];
     float *delta;         /* [CPU_BLOCK_ROWS, widest slot]; owned, lent to worker */
     float *normed;        /* like delta; owned */

@@ -284,7 +284,7 @@ static int all_calls(rrk_encoder *encoder, bool bad_rows)
 
 int main(void)
 {
-    enc_device device = {&FAKE_OPS};
+    enc_device device = {.ops = &FAKE_OPS, .dtype = RRK_DTYPE_F32};
     rrk_encoder encoder;
     if (make(&encoder, &device, NULL) != RRK_OK)
         return 1;

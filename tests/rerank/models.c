@@ -256,8 +256,9 @@ Test(models, block_scores_of_many_lists_are_those_of_single_calls)
     static rrk_passage passages[N];
     static rrk_hit hits[N];
     static rrk_rank_request requests[N];
-    for (size_t i = 0; i < N; i++) {
+    for (size_t i = 0; i < N; i++)
         write_text(texts[i], i);
+    for (size_t i = 0; i < N; i++) {
         passages[i].text = rrk_text_of(texts[i]);
         requests[i] = (rrk_rank_request){.query = rrk_text_of(texts[N - 1 - i]),
                                          .passages = &passages[i],

@@ -1,40 +1,10 @@
 /* rrk convert on tiny models: what it writes, what it refuses, and that the result is a model like any other. */
-#include "../encoder/tiny_model.h"
 #include "base/macros.h"
-#include "child.h"
+#include "tiny.h"
 
 #include <jansson.h>
 #include <signal.h>
 #include <sys/resource.h>
-
-static child result;
-static folder model;
-
-enum { EMBEDDING, CROSS };
-
-static const char *make_model(int shape)
-{
-    model = folder_new();
-    tiny_write(&model, &TINY_SHAPES[shape], NULL);
-    return model.dir;
-}
-
-static void drop_model(void)
-{
-    folder_remove(&model);
-}
-
-static void expect_done(void)
-{
-    cr_assert_eq(result.code, 0, "exit code %d: %s", result.code, result.err);
-}
-
-static void expect_failure(const char *part)
-{
-    cr_assert_eq(result.code, 1, "exit code %d: %s", result.code, result.err);
-    cr_assert_not_null(strstr(result.err, part), "'%s' is not in: %s", part, result.err);
-    cr_assert_eq(strchr(result.err, '\n'), result.err + strlen(result.err) - 1, "one line: %s", result.err);
-}
 
 static json_int_t number(const char *key)
 {

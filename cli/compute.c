@@ -2,6 +2,7 @@
 #include "cli/compute.h"
 
 #include "base/alloc.h"
+#include "cli/llm_options.h"
 #include "cli/model_cache.h"
 
 #define AT(field) offsetof(cli_compute_values, field)
@@ -22,5 +23,8 @@ rrk_status cli_open_encoder(rrk_encoder **out, const char *model, const cli_comp
     given.dtype = (rrk_dtype)(values->dtype + (int)RRK_DTYPE_F32);
     given.device = values->device;
     given.n_views = values->views;
-    return rrk_encoder_open(out, folder, &given, err);
+    rrk_status status = rrk_encoder_open(out, folder, &given, err);
+    if (status != RRK_OK && values->views)
+        cli_name_options(err);
+    return status;
 }

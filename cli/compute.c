@@ -9,6 +9,8 @@
 static const cli_option options[] = {
     CLI_COUNT_ROW("threads", 't', AT(threads), "worker threads (0: one a processor)", 0, RRK_ENCODER_MAX_THREADS),
     CLI_CHOICE_ROW("dtype", 0, AT(dtype), "f32|bf16|int8", "what the layers are computed in (f32)"),
+    CLI_COUNT_ROW("max-tokens", 0, AT(max_tokens), "tokens of a row, special ones included (what the model can take)",
+                  1, 1e6),
     CLI_TEXT_ROW("device", 0, AT(device), "NAME", "cpu, or one of those that rrk info lists (the best one)"),
 };
 const cli_table cli_compute_table = {"a model of its own", options, RRK_COUNT(options), AT(given)};
@@ -22,6 +24,7 @@ rrk_status cli_open_encoder(rrk_encoder **out, const char *model, const cli_comp
     given.n_threads = (int)values->threads;
     given.dtype = (rrk_dtype)(values->dtype + (int)RRK_DTYPE_F32);
     given.device = values->device;
+    given.max_tokens = values->max_tokens;
     given.n_views = values->views;
     rrk_status status = rrk_encoder_open(out, folder, &given, err);
     if (status != RRK_OK && values->views)

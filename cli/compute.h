@@ -16,6 +16,7 @@ typedef struct cli_compute_values {
     size_t threads;
     int dtype; /* the index of a choice among f32, bf16 and int8 */
     const char *device;
+    size_t max_tokens;
     size_t views;      /* in a row of its own: not every verb has a use for it */
     const char *given; /* the first of the table's options on the command line; NULL: none */
 } cli_compute_values;

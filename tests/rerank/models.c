@@ -228,6 +228,24 @@ Test(models, one_candidate_is_a_list_too)
     }
 }
 
+/* Nothing that a vocabulary has, and characters that tokenizers drop. */
+Test(models, passages_of_special_characters_alone_have_a_score)
+{
+    static const char *const SPECIAL[] = {"\xe2\x80\x8b", "\x01\x02", "!?#\xe2\x80\xa6", "\xf0\x93\x80\x80",
+                                          "\xef\xbf\xbd"};
+    for (size_t m = 0; m < RRK_COUNT(MODELS); m++) {
+        rig r = rig_open(MODELS[m].shape, MODELS[m].strategy, MODELS[m].n_views);
+        rrk_passage passages[RRK_COUNT(SPECIAL)] = {0};
+        rrk_hit hits[RRK_COUNT(SPECIAL)];
+        for (size_t i = 0; i < RRK_COUNT(SPECIAL); i++)
+            passages[i].text = rrk_text_of(SPECIAL[i]);
+        rank(&r, passages, RRK_COUNT(SPECIAL), hits);
+        for (size_t i = 0; i < RRK_COUNT(SPECIAL); i++)
+            cr_assert(isfinite(hits[i].score), "%s: passage %zu", MODELS[m].shape, hits[i].index);
+        rig_close(&r);
+    }
+}
+
 Test(models, views_explain_the_scores)
 {
     rig r = rig_open("mvp11", "mvp", 3);

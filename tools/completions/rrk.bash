@@ -17,6 +17,7 @@ _rrk()
     embed:--model | embed:-m) COMPREPLY=($(compgen -d -- "$current")); return ;;
     embed:--threads | embed:-t) :; return ;;
     embed:--dtype) COMPREPLY=($(compgen -W "auto f32 bf16 int8" -- "$current")); return ;;
+    embed:--max-tokens) :; return ;;
     embed:--device) :; return ;;
     retrieve:--store | retrieve:-s) COMPREPLY=($(compgen -f -- "$current")); return ;;
     retrieve:--queries | retrieve:-q) COMPREPLY=($(compgen -f -- "$current")); return ;;
@@ -30,6 +31,7 @@ _rrk()
     retrieve:--qrels) COMPREPLY=($(compgen -f -- "$current")); return ;;
     retrieve:--threads | retrieve:-t) :; return ;;
     retrieve:--dtype) COMPREPLY=($(compgen -W "auto f32 bf16 int8" -- "$current")); return ;;
+    retrieve:--max-tokens) :; return ;;
     retrieve:--device) :; return ;;
     search:--store | search:-s) COMPREPLY=($(compgen -f -- "$current")); return ;;
     search:--strategy | search:-S) COMPREPLY=($(compgen -W "bm25 embedding cross mvp monot5 rankt5 full sliding" -- "$current")); return ;;
@@ -42,6 +44,7 @@ _rrk()
     search:--timeout) :; return ;;
     search:--threads | search:-t) :; return ;;
     search:--dtype) COMPREPLY=($(compgen -W "auto f32 bf16 int8" -- "$current")); return ;;
+    search:--max-tokens) :; return ;;
     search:--device) :; return ;;
     search:--llm) :; return ;;
     search:--llm-model) :; return ;;
@@ -86,6 +89,7 @@ _rrk()
     rerank:--queries | rerank:-q) COMPREPLY=($(compgen -f -- "$current")); return ;;
     rerank:--threads | rerank:-t) :; return ;;
     rerank:--dtype) COMPREPLY=($(compgen -W "auto f32 bf16 int8" -- "$current")); return ;;
+    rerank:--max-tokens) :; return ;;
     rerank:--device) :; return ;;
     rerank:--llm) :; return ;;
     rerank:--llm-model) :; return ;;
@@ -204,20 +208,21 @@ _rrk()
     info:--views) :; return ;;
     info:--threads | info:-t) :; return ;;
     info:--dtype) COMPREPLY=($(compgen -W "auto f32 bf16 int8" -- "$current")); return ;;
+    info:--max-tokens) :; return ;;
     info:--device) :; return ;;
     esac
     case $verb in
     import) words="--store --format --skip-bad --batch --help" ;;
-    embed) words="--store --model --replace --help --threads --dtype --device --check" ;;
-    retrieve) words="--store --queries --top-k --retriever --model --k1 --b --output --tag --qrels --drop-self --help --threads --dtype --device --check" ;;
-    search) words="--store --strategy --retriever --model --views --results --candidates --long --timeout --compare --json --help --threads --dtype --device --check --llm --llm-model --llm-key-env --llm-key-file --extra-body --proxy --ca-file --in-flight --retries --attempt-timeout --context --seed --cap-name --grammar --no-stream --cache --cache-store --prices --call-log --window --stride --order --order-seed --prompt --passage-words --thinking-tokens --constrain --passes --ask-top-n --no-early-stop" ;;
-    rerank) words="--strategy --model --views --output --tag --top-n --max-passage-tokens --max-query-tokens --long --timeout --resume --dry-run --provenance --json --help --candidates --store --run --queries --threads --dtype --device --check --llm --llm-model --llm-key-env --llm-key-file --extra-body --proxy --ca-file --in-flight --retries --attempt-timeout --context --seed --cap-name --grammar --no-stream --cache --cache-store --prices --call-log --window --stride --order --order-seed --prompt --passage-words --thinking-tokens --constrain --passes --ask-top-n --no-early-stop --on-error" ;;
+    embed) words="--store --model --replace --help --threads --dtype --max-tokens --device --check" ;;
+    retrieve) words="--store --queries --top-k --retriever --model --k1 --b --output --tag --qrels --drop-self --help --threads --dtype --max-tokens --device --check" ;;
+    search) words="--store --strategy --retriever --model --views --results --candidates --long --timeout --compare --json --help --threads --dtype --max-tokens --device --check --llm --llm-model --llm-key-env --llm-key-file --extra-body --proxy --ca-file --in-flight --retries --attempt-timeout --context --seed --cap-name --grammar --no-stream --cache --cache-store --prices --call-log --window --stride --order --order-seed --prompt --passage-words --thinking-tokens --constrain --passes --ask-top-n --no-early-stop" ;;
+    rerank) words="--strategy --model --views --output --tag --top-n --max-passage-tokens --max-query-tokens --long --timeout --resume --dry-run --provenance --explain --json --help --candidates --store --run --queries --threads --dtype --max-tokens --device --check --llm --llm-model --llm-key-env --llm-key-file --extra-body --proxy --ca-file --in-flight --retries --attempt-timeout --context --seed --cap-name --grammar --no-stream --cache --cache-store --prices --call-log --window --stride --order --order-seed --prompt --passage-words --thinking-tokens --constrain --passes --ask-top-n --no-early-stop --on-error" ;;
     label) words="--output --timeout --dry-run --provenance --json --help --candidates --store --run --queries --llm --llm-model --llm-key-env --llm-key-file --extra-body --proxy --ca-file --in-flight --retries --attempt-timeout --context --seed --cap-name --grammar --no-stream --cache --cache-store --prices --call-log --window --stride --order --order-seed --prompt --passage-words --thinking-tokens --constrain" ;;
     eval) words="--measures --per-query --complete --level --drop-self --sets --compare --permutations --seed --json --help" ;;
     compare) words="--qrels --html --json --no-reversed --permutations --permutation-seed --threads --help --candidates --store --run --queries --model --top-n --max-passage-tokens --max-query-tokens --long --timeout --llm --llm-model --llm-key-env --llm-key-file --extra-body --proxy --ca-file --in-flight --retries --attempt-timeout --context --seed --cap-name --grammar --no-stream --cache --cache-store --prices --call-log --window --stride --order --order-seed --prompt --passage-words --thinking-tokens --constrain --passes --ask-top-n --no-early-stop --on-error" ;;
     pull) words="--endpoint --token-env --token-file --cache --proxy --ca-file --list --json --help" ;;
     convert) words="--dtype --force --json --help" ;;
-    info) words="--views --json --help --threads --dtype --device --check" ;;
+    info) words="--views --json --help --threads --dtype --max-tokens --device --check" ;;
     *) return ;;
     esac
     if [[ $current == -* ]]; then

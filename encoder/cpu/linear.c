@@ -121,10 +121,8 @@ rrk_status cpu_linear_add_norm(const cpu_worker *worker, const enc_linear *w, co
 rrk_status cpu_linear_add(const cpu_worker *worker, const enc_linear *w, const float *in, size_t n_rows, float *x,
                           rrk_error *err)
 {
-    if (w->panels) {
-        cpu_product p = product_of(w, in, n_rows, x);
-        p.add = true;
-        worker->kernels->product(&p);
+    if (w->narrow.table || w->panels) {
+        add_product(worker, w, in, n_rows, x);
         return RRK_OK;
     }
     RRK_TRY(cpu_gemm_run(worker->lane, w->weight, in, n_rows, worker->delta, err));

@@ -88,9 +88,46 @@ static float scale_of(const float *w, size_t n)
     return largest / 127;
 }
 
+/* What those of n weights that share a 16-bit sum with the first one and are of one sign come to, in units of scale. */
+static float shared_sum(const cpu_narrow *table, const float *w, size_t n, float scale)
+{
+    float above = 0, below = 0;
+    for (size_t i = 0; i < table->step_groups * table->group; i += table->group) {
+        for (size_t j = i; j < n && j < i + table->shared; j++) {
+            float units = scale > 0 ? rintf(w[j] / scale) : w[j];
+            above += fmaxf(units, 0);
+            below += fmaxf(-units, 0);
+        }
+    }
+    return fmaxf(above, below);
+}
+
+/* The largest one of an output; in bytes of a scale, or with a scale of 0 of the weights themselves. */
+static float most_shared(const cpu_narrow *table, const float *w, size_t n, float scale)
+{
+    size_t step = table->group * table->step_groups;
+    float most = 0;
+    for (size_t first = 0; first < n; first += step) {
+        for (size_t i = first; i < n && i < first + table->group; i += table->shared)
+            most = fmaxf(most, shared_sum(table, w + i, n - i, scale));
+    }
+    return most;
+}
+
+/* As scale_of(), but large enough for the table's rule; more so where it takes rounding up to break it. */
+static float shared_scale(const cpu_narrow *table, const float *w, size_t n)
+{
+    float scale = scale_of(w, n), limit = (float)table->shared_most;
+    if (table->shared == 0 || !isnormal(scale))
+        return scale;
+    float most = most_shared(table, w, n, 0), rounding = (float)(table->shared * table->step_groups) / 2;
+    scale = fmaxf(scale, most / limit);
+    return most_shared(table, w, n, scale) <= limit ? scale : fmaxf(scale, most / (limit - rounding));
+}
+
 static void pack_output(const float *w, size_t o, cpu_narrow_weight *weight)
 {
-    float scale = scale_of(w, weight->n_in);
+    float scale = shared_scale(weight->table, w, weight->n_in);
     weight->scales[o] = scale;
     /* A scale that is not a normal number has no inverse to go by: such weights are zeros. */
     for (size_t i = 0; isnormal(scale) && i < weight->n_in; i++) {
@@ -131,7 +168,8 @@ rrk_status cpu_narrow_pack(const cpu_narrow *table, const float *w, size_t n_out
                            rrk_error *err)
 {
     *out = (cpu_narrow_weight){.table = table, .n_out = n_out, .n_in = n_in};
-    out->n_groups = (n_in + table->group - 1) / table->group;
+    size_t step = table->group * table->step_groups;
+    out->n_groups = (n_in + step - 1) / step * table->step_groups;
     size_t padded = cpu_narrow_width(n_out);
     return table->dtype == RRK_DTYPE_INT8 ? pack_int8(w, padded, out, err) : pack_bf16(w, padded, out, err);
 }

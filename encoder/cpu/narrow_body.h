@@ -81,6 +81,17 @@ static inline __attribute__((always_inline)) void multiply_step(sums acc[PRODUCT
     }
 }
 
+/* The tile of y is on its way from memory while the sums for it are made. */
+static inline __attribute__((always_inline)) void fetch_tile(const cpu_narrow_product *p, size_t row, size_t col,
+                                                             const int n_rows)
+{
+    const float *y = p->y + row * p->w->n_out + col;
+    for (int r = 0; r < n_rows; r++) {
+        for (size_t i = 0; i < PANEL_COLS; i += LINE / sizeof *y)
+            __builtin_prefetch(y + (size_t)r * p->w->n_out + i, 1, 3);
+    }
+}
+
 static inline __attribute__((always_inline)) void multiply_tile(const cpu_narrow_product *p, size_t row, size_t col,
                                                                 const int n_rows)
 {
@@ -88,6 +99,7 @@ static inline __attribute__((always_inline)) void multiply_tile(const cpu_narrow
     const x_value *x = (const x_value *)p->x->values + row * width;
     const w_value *w = (const w_value *)p->w->panels + col * n_groups * GROUP, *next = next_panel(p->w, row, col);
     sums acc[PRODUCT_ROWS][PRODUCT_VECTORS];
+    fetch_tile(p, row, col, n_rows);
     UNROLL
     for (int v = 0; v < PRODUCT_VECTORS; v++) {
         UNROLL

@@ -29,7 +29,7 @@ static bool never(void *ctx)
 static const enc_stop GO_ON = {never, NULL};
 
 /* In place, because the model remembers where its config is. */
-static void rig_open(rig *r, const cpu_kernels *table, const char *dir, const t5_shape *shape)
+static void rig_open(rig *r, const cpu_kernels *table, rrk_dtype dtype, const char *dir, const t5_shape *shape)
 {
     *r = (rig){0};
     rrk_error err = {0};
@@ -40,7 +40,7 @@ static void rig_open(rig *r, const cpu_kernels *table, const char *dir, const t5
         cr_assert_eq(enc_config_set_views(&r->config, T5_N_VIEWS, &err), RRK_OK, "%s", err.message);
     cr_assert_eq(r->config.head, shape->head);
     cr_assert_eq(enc_weights_open(&r->weights, dir, &err), RRK_OK, "%s", err.message);
-    cr_assert_eq(enc_cpu_open(&r->device, table, &err), RRK_OK, "%s", err.message);
+    cr_assert_eq(enc_cpu_open_as(&r->device, table, dtype, &err), RRK_OK, "%s", err.message);
     const enc_model_kind *kind = enc_model_kind_of(&r->config);
     cr_assert_eq(kind->load(&r->model, r->device, &r->config, r->weights, &err), RRK_OK, "%s", err.message);
     enc_shape slots = kind->shape(&r->config);
@@ -171,7 +171,7 @@ static void check_shape(const cpu_kernels *table, const t5_shape *shape, const c
     size_t n = golden(shape->name, want);
     double unit = spread(want, n);
     rig r;
-    rig_open(&r, table, dir, shape);
+    rig_open(&r, table, RRK_DTYPE_F32, dir, shape);
     for (size_t rows_a_batch = 1; rows_a_batch <= T5_N_ROWS; rows_a_batch += T5_N_ROWS - 1) {
         cr_assert_eq(rig_values(&r, rows_a_batch, got), n);
         double worst = 0;
@@ -194,6 +194,52 @@ Test(t5, every_instruction_set_gives_what_transformers_gives)
         for (size_t t = 0; cpu_kernels_at(t); t++)
             check_shape(cpu_kernels_at(t), &T5_SHAPES[s], f.dir);
         folder_remove(&f);
+    }
+}
+
+/* How alike two tables are in how far values lie from their column's mean. */
+static double correlation(double a[T5_N_ROWS][MAX_VALUES], double b[T5_N_ROWS][MAX_VALUES], size_t n)
+{
+    double ab = 0, aa = 0, bb = 0;
+    for (size_t i = 0; i < n; i++) {
+        double mean_a = 0, mean_b = 0;
+        for (size_t r = 0; r < T5_N_ROWS; r++) {
+            mean_a += a[r][i] / T5_N_ROWS;
+            mean_b += b[r][i] / T5_N_ROWS;
+        }
+        for (size_t r = 0; r < T5_N_ROWS; r++) {
+            ab += (a[r][i] - mean_a) * (b[r][i] - mean_b);
+            aa += (a[r][i] - mean_a) * (a[r][i] - mean_a);
+            bb += (b[r][i] - mean_b) * (b[r][i] - mean_b);
+        }
+    }
+    return ab / sqrt(aa * bb);
+}
+
+static void check_narrow(const cpu_kernels *table, rrk_dtype dtype, double least, const t5_shape *shape)
+{
+    double want[T5_N_ROWS][MAX_VALUES], got[T5_N_ROWS][MAX_VALUES];
+    size_t n = golden(shape->name, want);
+    folder f = folder_new();
+    t5_write(&f, shape, NULL);
+    rig r;
+    rig_open(&r, table, dtype, f.dir, shape);
+    cr_assert_eq(rig_values(&r, T5_N_ROWS, got), n);
+    double alike = correlation(got, want, n);
+    cr_log_info("%s, %s: correlation %.5f", r.device->ops->describe(r.device), shape->name, alike);
+    cr_assert_geq(alike, least, "%s, %s: correlation %g", r.device->ops->describe(r.device), shape->name, alike);
+    rig_close(&r);
+    folder_remove(&f);
+}
+
+/* Weights that cpu_linear_add() has to take as they were packed. */
+Test(t5, narrow_layers_are_near_what_transformers_gives)
+{
+    for (size_t s = 0; s < T5_N_TINY; s++) {
+        for (size_t t = 0; cpu_kernels_at(t); t++) {
+            check_narrow(cpu_kernels_at(t), RRK_DTYPE_INT8, 0.9, &T5_SHAPES[s]);
+            check_narrow(cpu_kernels_at(t), RRK_DTYPE_BF16, 0.9, &T5_SHAPES[s]);
+        }
     }
 }
 
@@ -304,7 +350,7 @@ Test(t5, a_row_shorter_than_the_views_is_refused)
         folder f = folder_new();
         t5_write(&f, t5_shape_of(SHAPES[s]), NULL);
         rig r;
-        rig_open(&r, NULL, f.dir, t5_shape_of(SHAPES[s]));
+        rig_open(&r, NULL, RRK_DTYPE_F32, f.dir, t5_shape_of(SHAPES[s]));
         int32_t ids[] = {7, 8, 9, 10, 11};
         uint32_t least = T5_N_VIEWS + (s == 1), start[] = {0, least}, positions[] = {0, 1, 2, 3, 4};
         uint8_t types[5] = {0};

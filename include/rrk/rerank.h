@@ -52,6 +52,8 @@ extern "C" {
 typedef struct rrk_reranker rrk_reranker;
 
 #define RRK_RERANK_MAX_PASSAGES 10000
+/* Rows of the encoder that one list may make, a chunk being one: they are in memory together, "mvp" with its vectors. */
+#define RRK_RERANK_MAX_ROWS 65536
 #define RRK_RERANK_DEFAULT_CHUNK_OVERLAP 32
 #define RRK_RERANK_DEFAULT_MAX_CHUNKS 64
 

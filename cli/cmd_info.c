@@ -124,8 +124,12 @@ static rrk_status show_model(const char *model, const info_values *values, rrk_e
                   (json_int_t)info.n_parameters, "dtype", facts.dtypes, "tokenizer", facts.tokenizer, "vocabulary",
                   (json_int_t)info.n_vocab, "max_tokens", (json_int_t)info.max_tokens);
     json_t *running = describe_running(&info, &facts);
+    if (json)
+        json_object_set_new(json, "fingerprint", json_string(info.fingerprint));
     if (info.n_views && json)
         json_object_set_new(json, "views", json_integer((json_int_t)info.n_views));
+    if (info.n_views && json)
+        json_object_set_new(json, "calibrated", json_string(info.is_calibrated ? "yes" : "no"));
     if (facts.attention && json)
         json_object_set_new(json, "attention", json_string(facts.attention));
     if (json_object_update(json, running) != 0)

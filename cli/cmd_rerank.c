@@ -173,9 +173,9 @@ static rrk_status open_partial(job *j, rrk_error *err)
     if (!wants_partial(j))
         return RRK_OK;
     json_t *json RRK_AUTO(json_decrefp) =
-        json_pack("{s:s, s:s, s:s*, s:s*, s:s*}", "strategy", strategy_names[values->strategy], "model",
-                  j->has_llm ? j->llm.model : j->info.name, "endpoint", j->llm.endpoint, "prompt_sha256",
-                  j->has_llm ? j->prompt_hash : NULL, "tag", values->tag);
+        json_pack("{s:s, s:s*, s:s*, s:s*, s:s*, s:s*}", "strategy", strategy_names[values->strategy], "model",
+                  j->has_llm ? j->llm.model : NULL, "model_fingerprint", j->has_llm ? NULL : j->info.fingerprint,
+                  "endpoint", j->llm.endpoint, "prompt_sha256", j->has_llm ? j->prompt_hash : NULL, "tag", values->tag);
     json_t *more RRK_AUTO(json_decrefp) = json_loads(j->options.data, 0, NULL);
     if (!json || json_object_update(json, more) != 0)
         return base_fail_nomem(err, j->options.len);

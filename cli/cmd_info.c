@@ -2,6 +2,7 @@
 #include "cli/compute.h"
 #include "cli/model_cache.h"
 #include "cli/model_facts.h"
+#include "cli/strategy.h"
 #include "encoder/compute.h"
 #include "encoder/cpu/kernels.h"
 #include "store/reply.h"
@@ -81,7 +82,7 @@ static rrk_status show_self(const info_values *values, rrk_error *err)
     RRK_TRY(enc_cpu_open(&device, NULL, err));
     return print(json_pack("{s:s, s:i, s:s, s:s, s:s}", "version", rrk_version_string(), "processors",
                            rrk_processor_count(), "compute", device->ops->describe(device), "devices", devices,
-                           "strategies", "bm25 embedding cross mvp monot5 rankt5 full sliding"),
+                           "strategies", "bm25" RANK_STRATEGIES(CLI_STRATEGY_WORD)),
                  values->json, err);
 }
 

@@ -11,9 +11,8 @@
 #include <math.h>
 #include <stdio.h>
 
-static const rank_strategy *const STRATEGIES[] = {
-    &rank_embedding, &rank_cross, &rank_mvp, &rank_monot5, &rank_rankt5, &rank_full, &rank_sliding,
-};
+#define ADDRESS(ID, name) &rank_##name,
+static const rank_strategy *const STRATEGIES[] = {RANK_STRATEGIES(ADDRESS)};
 
 static rrk_status fail_unknown(const char *name, rrk_error *err)
 {
@@ -38,7 +37,7 @@ static const char *const HEADS[] = {
     [RRK_HEAD_EMBEDDING] = "an embedding head",
     [RRK_HEAD_CROSS] = "a one-logit classification head",
     [RRK_HEAD_VIEWS] = "views (option 'n_views')",
-    [RRK_HEAD_SEQ2SEQ] = "a T5 decoder, opened without option 'n_views'",
+    [RRK_HEAD_SEQ2SEQ] = "a T5 decoder and no views (option 'n_views')",
 };
 
 static rrk_status use_encoder(rrk_reranker *reranker, const rrk_reranker_options *options, rrk_error *err)
@@ -47,9 +46,12 @@ static rrk_status use_encoder(rrk_reranker *reranker, const rrk_reranker_options
     if (!options->encoder)
         return base_fail(err, RRK_E_INVALID, 0, "strategy '%s' needs an encoder", strategy->name);
     RRK_TRY(enc_check_owner(options->encoder, err));
-    if (enc_head(options->encoder) != strategy->head)
-        return base_fail(err, RRK_E_UNSUPPORTED, 0, "strategy '%s' needs a model with %s", strategy->name,
-                         HEADS[strategy->head]);
+    if (enc_head(options->encoder) != strategy->head) {
+        rrk_encoder_info info = {.size = sizeof info};
+        RRK_TRY(rrk_encoder_get_info(options->encoder, &info, err));
+        return base_fail(err, RRK_E_UNSUPPORTED, 0, "strategy '%s' needs a model with %s; '%s' has %s", strategy->name,
+                         HEADS[strategy->head], info.name, HEADS[info.head]);
+    }
     reranker->encoder = options->encoder;
     return RRK_OK;
 }

@@ -4,7 +4,7 @@
  * owns no thread: the driver (driver.h) does the waiting, for one query or for many at once. The only clock it knows is
  * the deadline, which start() looks at while it cuts passages.
  *
- * To add a strategy: a file with a rank_strategy, a line in reranker.c's table, a line in <rrk/rerank.h>'s.
+ * To add a strategy: a file with a rank_strategy, an entry in RANK_STRATEGIES, a line in <rrk/rerank.h>'s table.
  */
 #ifndef RRK_RERANK_STRATEGY_H
 #define RRK_RERANK_STRATEGY_H
@@ -96,6 +96,12 @@ struct rank_strategy {
     void (*stop)(rank_machine *machine); /* frees; NULL is fine */
 };
 
-extern const rank_strategy rank_embedding, rank_cross, rank_mvp, rank_monot5, rank_rankt5, rank_full, rank_sliding;
+/* All of them: those with a model of their own first, then those that ask an LLM, of which FULL is the first. */
+#define RANK_STRATEGIES(X)                                                                                             \
+    X(EMBEDDING, embedding)                                                                                            \
+    X(CROSS, cross) X(MVP, mvp) X(MONOT5, monot5) X(RANKT5, rankt5) X(FULL, full) X(SLIDING, sliding)
+
+#define RANK_STRATEGY_EXTERN(ID, name) extern const rank_strategy rank_##name;
+RANK_STRATEGIES(RANK_STRATEGY_EXTERN)
 
 #endif

@@ -177,6 +177,7 @@ static rrk_status load(rrk_encoder *encoder, const char *model_dir, const rrk_en
     encoder->max_tokens = encoder->config.max_tokens;
     if (options->max_tokens)
         encoder->max_tokens = RRK_MIN(encoder->config.cap_tokens, options->max_tokens);
+    RRK_TRY(enc_fingerprint(encoder, err));
     RRK_TRY(enc_workers_new(encoder, options->n_threads, err));
     size_t batch_tokens = options->batch_tokens;
     if (batch_tokens == 0)
@@ -246,6 +247,7 @@ rrk_status rrk_encoder_get_info(const rrk_encoder *encoder, rrk_encoder_info *in
     };
     snprintf(ours.architecture, sizeof ours.architecture, "%s", c->architecture);
     snprintf(ours.name, sizeof ours.name, "%s", encoder->name);
+    memcpy(ours.fingerprint, encoder->fingerprint, sizeof ours.fingerprint);
     snprintf(ours.compute, sizeof ours.compute, "%s", encoder->device->ops->describe(encoder->device));
     BASE_GIVE_STATS(info, &ours);
     return RRK_OK;

@@ -31,6 +31,7 @@ struct rrk_encoder {
     base_owner owner;
     char *dir;  /* owned */
     char *name; /* owned */
+    char fingerprint[RRK_FINGERPRINT_SIZE];
     enc_config config;
     enc_weights *weights;
     enc_tokenizer *tokenizer;
@@ -60,6 +61,9 @@ rrk_status enc_workers_start(rrk_encoder *encoder, size_t batch_tokens, rrk_erro
 rrk_status enc_calibrate(rrk_encoder *encoder, uint32_t batch_ms, size_t *out_tokens, rrk_error *err);
 
 void enc_workers_free(rrk_encoder *encoder);
+
+/* Of a model whose device and cap of tokens are there. */
+rrk_status enc_fingerprint(rrk_encoder *encoder, rrk_error *err);
 
 /* Whatever a row's ids may be refused for is found here, before it shares a batch with another call's. */
 rrk_status enc_check_rows(const rrk_encoder *encoder, const enc_row *rows, size_t n_rows, rrk_error *err);

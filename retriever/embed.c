@@ -95,7 +95,9 @@ static rrk_status begin(embedding *e, int replace, rrk_embed_stats *stats, rrk_e
     e->vectors = base_calloc((size_t)PASSAGES_PER_ROUND * e->dim, sizeof *e->vectors);
     if (!e->texts || !e->offsets || !e->vectors)
         return base_fail_nomem(err, (size_t)PASSAGES_PER_ROUND * e->dim * sizeof *e->vectors);
-    RRK_TRY(store_vectors_begin(e->store, info.name, info.d_model, replace != 0, err));
+    char model[RET_MODEL_SIZE];
+    ret_model_name(&info, model);
+    RRK_TRY(store_vectors_begin(e->store, model, info.d_model, replace != 0, err));
     return store_vectors_count_missing(e->store, &stats->n_total, err);
 }
 

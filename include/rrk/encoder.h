@@ -33,6 +33,7 @@ typedef struct rrk_encoder rrk_encoder;
 #define RRK_ENCODER_MAX_BATCH_TOKENS (1u << 20)
 #define RRK_ENCODER_MAX_THREADS 256
 #define RRK_ENCODER_DEFAULT_VIEWS 4
+#define RRK_FINGERPRINT_SIZE 17 /* 16 hexadecimal digits and a NUL */
 
 /*
  * What linear layers are computed in; norms, softmax, lookup tables and heads are f32 always. int8 packs weights as signed
@@ -95,12 +96,18 @@ typedef struct rrk_encoder_info {
     uint64_t n_parameters;
     int n_threads;
     char architecture[64]; /* as in config.json, e.g. "BertModel" */
-    char name[192];        /* the folder's last component with a hash of the weights' header: "minilm-1f2e3d4c" */
+    char name[192];        /* for people: the folder's last component with a hash of the weights: "minilm-1f2e3d4c" */
     char compute[64];      /* what it runs on, e.g. "cpu f32 avx512" */
     uint32_t n_views;      /* of RRK_HEAD_VIEWS, otherwise 0 */
     size_t batch_tokens;   /* in force: given, or measured */
     rrk_dtype dtype;       /* what linear layers are computed in: never RRK_DTYPE_AUTO */
     int is_calibrated;     /* config.json says what its scores mean: rrk_rank_options.calibrated works */
+    /*
+     * The same for models that give the same outputs but for rounding, in whatever folder: of weights (headers, and a
+     * sample of each tensor), tokenizer, pooling, prompts, max_tokens, n_views and dtype in force. Stored vectors are
+     * known by it.
+     */
+    char fingerprint[RRK_FINGERPRINT_SIZE];
 } rrk_encoder_info;
 
 RRK_API rrk_status rrk_encoder_get_info(const rrk_encoder *encoder, rrk_encoder_info *info, rrk_error *err);

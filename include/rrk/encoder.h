@@ -9,7 +9,7 @@
  *
  * Thread safety: an encoder may be used from any number of threads at once, and sixteen that ask for a little each are
  * served like one that asks for it all: the texts of all calls wait in one queue, and batches are filled across calls
- * by n_threads threads of the encoder's own. Three quarters of every batch go to the call with the least left to do,
+ * by n_threads threads of the encoder's own. Three quarters of all batches go to the call with the least left to do,
  * the rest to all in turns, so a short call is through in a batch or two whatever else waits, and a long one always
  * moves. Which calls share a batch does not change what comes out but for rounding, and an embedding by rrk's own
  * matrix products (AVX2, AVX-512) not by a single bit. A batch that fails, fails the calls in it and no others. Cancel

@@ -111,7 +111,7 @@ typedef enum rrk_embed_kind { RRK_EMBED_QUERY = 0, RRK_EMBED_PASSAGE = 1 } rrk_e
 /*
  * Embeds n texts into out [n_texts, d_model], row-major, f32, L2-normalised unless the model says otherwise. Texts
  * beyond max_tokens are cut at the right. RRK_E_UNSUPPORTED when the model has no embedding head, RRK_E_INVALID when a
- * text is not UTF-8 (the message gives its index).
+ * text is not UTF-8, RRK_E_FORMAT when weights make a vector that is no numbers (the message gives the text's index).
  */
 RRK_API rrk_status rrk_encoder_embed(rrk_encoder *encoder, rrk_embed_kind kind, const rrk_text *texts, size_t n_texts,
                                      float *out, rrk_error *err);

@@ -72,7 +72,9 @@ static inline void rrk_encoder_options_init(rrk_encoder_options *options)
 
 /*
  * Opens a model. RRK_E_NOTFOUND names the file that is missing, RRK_E_FORMAT the tensor or key that is wrong,
- * RRK_E_UNSUPPORTED an architecture that rrk does not know.
+ * RRK_E_UNSUPPORTED an architecture or a device that rrk does not know, RRK_E_INVALID an option that is out of bounds,
+ * RRK_E_IO a file that cannot be read; RRK_E_NOMEM: no memory or no thread. Weights stay mapped while the encoder is
+ * open: replace their file by another (rename), never shorten it in place, or the process is killed by SIGBUS.
  */
 RRK_API rrk_status rrk_encoder_open(rrk_encoder **out, const char *model_dir, const rrk_encoder_options *options,
                                     rrk_error *err);
@@ -95,7 +97,8 @@ typedef struct rrk_encoder_info {
     uint64_t n_parameters;
     int n_threads;
     char architecture[64]; /* as in config.json, e.g. "BertModel" */
-    char name[192];        /* the folder's last component with a hash of the weights' header: "minilm-1f2e3d4c" */
+    char name[192];        /* the folder's last component with a hash of the weights' header and samples of
+                              their values: "minilm-1f2e3d4c" */
     char compute[64];      /* what it runs on, e.g. "cpu f32 avx512" */
     uint32_t n_views;      /* of RRK_HEAD_VIEWS, otherwise 0 */
     size_t batch_tokens;   /* in force: given, or measured */

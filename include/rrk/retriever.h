@@ -69,7 +69,10 @@ typedef struct rrk_embed_stats {
     double elapsed_s;
 } rrk_embed_stats;
 
-/* Called after each committed batch. Returning non-zero stops with RRK_E_CANCELLED; what is committed stays. */
+/*
+ * Called after each committed batch, and every few milliseconds while one is made. Returning non-zero stops at once with
+ * RRK_E_CANCELLED; what is committed stays.
+ */
 typedef int (*rrk_embed_progress_fn)(const rrk_embed_stats *stats, void *ctx);
 
 /*

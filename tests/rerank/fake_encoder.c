@@ -297,3 +297,10 @@ rrk_status enc_anchors(rrk_encoder *encoder, const float *vectors, size_t n, flo
         scores[i / FAKE_DIM] += sums[i % dim] * vectors[i / dim * stride + i % dim];
     return RRK_OK;
 }
+
+rrk_status enc_embed(rrk_encoder *encoder, rrk_embed_kind kind, const rrk_text *texts, size_t n_texts, float *out,
+                     const base_deadline *deadline, rrk_error *err)
+{
+    RRK_TRY(base_deadline_check(deadline, err));
+    return rrk_encoder_embed(encoder, kind, texts, n_texts, out, err);
+}

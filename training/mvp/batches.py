@@ -9,6 +9,7 @@ import torch
 
 from .data import Pool
 from .mine import CandidateList
+from .model import maxsim
 from .states import States
 
 
@@ -17,15 +18,16 @@ class Batch:
     query: tuple[torch.Tensor, torch.Tensor]
     passages: tuple[torch.Tensor, torch.Tensor]
     n_of: torch.Tensor  # [Q]
-    scores: torch.Tensor  # [Q, n, 3]: bm25, minilm, e5
-    shares: torch.Tensor  # [Q, 3]
+    scores: torch.Tensor  # [Q, n, 3 or 4]: bm25, minilm, e5, and maxsim where the model has it
+    shares: torch.Tensor  # [Q, 3 or 4]
     relevant: torch.Tensor  # [Q, n]
     counted: torch.Tensor
     mask: torch.Tensor
     cosine: torch.Tensor  # [rows]: minilm's, which is the base
+    nearest: torch.Tensor | None = None  # [rows]: maxsim, a part of the base and a teacher
 
     def to(self, device) -> "Batch":
-        move = lambda x: tuple(part.to(device) for part in x) if isinstance(x, tuple) else x.to(device)
+        move = lambda x: tuple(part.to(device) for part in x) if isinstance(x, tuple) else None if x is None else x.to(device)
         return Batch(**{name: move(value) for name, value in vars(self).items()})
 
 
@@ -53,7 +55,7 @@ class PoolStates:
 def draw(one: CandidateList, size: int, hard: int, shares: np.ndarray, rng: Random) -> np.ndarray:
     """Positions in the list: up to two positives, the teachers' best, and a draw from the others."""
     spread = (one.scores - one.scores.mean(0)) / (one.scores.std(0) + 1e-6)
-    best_first = np.argsort(-(spread * shares).sum(1), kind="stable")
+    best_first = np.argsort(-(spread * shares[: spread.shape[1]]).sum(1), kind="stable")
     positives = [int(i) for i in best_first if one.relevant[i]][:2]
     others = [int(i) for i in best_first if not one.relevant[i]]
     chosen = positives + others[: min(hard, size - len(positives))]
@@ -63,16 +65,29 @@ def draw(one: CandidateList, size: int, hard: int, shares: np.ndarray, rng: Rand
 
 
 def make(lists: list[CandidateList], picks: list[np.ndarray], shares: list[np.ndarray], states: PoolStates,
-         dtype=torch.bfloat16) -> Batch:
+         dtype=torch.bfloat16, maxsim_at: int | None = None) -> Batch:
+    """maxsim_at: which of the kept layers it looks at; the fourth share is its weight as a teacher."""
     numbers = [int(i) for one, pick in zip(lists, picks) for i in one.passages[pick]]
     padded = lambda rows: torch.nn.utils.rnn.pad_sequence([torch.as_tensor(r) for r in rows], batch_first=True)
     n_of = torch.tensor([len(pick) for pick in picks])
     scores = padded([one.scores[pick] for one, pick in zip(lists, picks)])
     as_model = lambda pair: (pair[0].to(dtype), pair[1])
-    return Batch(query=as_model(states.queries.gather([one.query for one in lists])),
+    n_teachers = 3 if maxsim_at is None else 4
+    batch = Batch(query=as_model(states.queries.gather([one.query for one in lists])),
                  passages=as_model(states.gather(numbers)), n_of=n_of, scores=scores,
-                 shares=torch.tensor(np.array(shares), dtype=torch.float32),
+                 shares=torch.tensor(np.array(shares)[:, :n_teachers], dtype=torch.float32),
                  relevant=padded([one.relevant[pick] for one, pick in zip(lists, picks)]),
                  counted=padded([one.counted[pick] for one, pick in zip(lists, picks)]),
                  mask=torch.arange(scores.shape[1])[None, :] < n_of[:, None],
                  cosine=torch.cat([torch.as_tensor(one.scores[pick, 1]) for one, pick in zip(lists, picks)]))
+    if maxsim_at is not None:
+        add_maxsim(batch, maxsim_at)
+    return batch
+
+
+def add_maxsim(batch: Batch, at: int) -> None:
+    list_of = torch.repeat_interleave(torch.arange(len(batch.n_of)), batch.n_of)
+    (query, query_lengths), (passage, passage_lengths) = batch.query, batch.passages
+    batch.nearest = maxsim(query[list_of, :, at], query_lengths[list_of], passage[:, :, at], passage_lengths)
+    rows = torch.nn.utils.rnn.pad_sequence(list(batch.nearest.split(batch.n_of.tolist())), batch_first=True)
+    batch.scores = torch.cat([batch.scores, rows[..., None]], dim=-1)

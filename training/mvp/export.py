@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from . import batches, config
+from . import config
 from .backbone import load_bert
 from .model import MvpBert
 from .train import Data
@@ -52,8 +52,9 @@ def calibration(model: MvpBert, data: Data, limit: int = 300) -> tuple[float, fl
     scores, relevant, weights = [], [], []
     for one in data.by_split["choose"][:: max(1, len(data.by_split["choose"]) // limit)]:
         pick = np.arange(len(one.passages))
-        batch = batches.make([one], [pick], [data.shares_of(one)], data.states, torch.float32)
-        scores.append(model.block(batch.query, batch.passages, batch.n_of, batch.cosine).scores[0].numpy())
+        batch = data.batch([one], [pick], torch.float32)
+        found = model.block(batch.query, batch.passages, batch.n_of, batch.cosine, batch.nearest)
+        scores.append(found.scores[0].numpy())
         relevant.append(one.relevant)
         weights.append(np.full(len(pick), 1 / len(pick)))
     return fit_logistic(*(np.concatenate(part).astype(np.float64) for part in (scores, relevant, weights)))

@@ -60,12 +60,13 @@ def candidates_of(bm25_scores: np.ndarray, vectors: list[np.ndarray], n_each: in
 
 
 def false_negatives(scores: np.ndarray, relevant: np.ndarray, margin: float) -> np.ndarray:
-    """True where minilm and e5 (columns 1 and 2), each scaled to its spread in the list, agree that an unmarked
-    candidate beats the best positive by `margin` spreads."""
+    """True where minilm and e5 (columns 1 and 2; e5 if it was asked), each scaled to its spread in the list, agree
+    that an unmarked candidate beats the best positive by `margin` spreads."""
     if not relevant.any():
         return np.zeros(len(scores), bool)
-    spread = scores[:, 1:].std(0) + 1e-6
-    above = (scores[:, 1:] - scores[relevant, 1:].max(0)) / spread
+    judges = scores[:, 1:][:, scores[:, 1:].any(0)]
+    spread = judges.std(0) + 1e-6
+    above = (judges - judges[relevant].max(0)) / spread
     return (above.min(1) > margin) & ~relevant
 
 

@@ -27,6 +27,8 @@ class MvpSettings:
     view_kv: str = "own"
     score_scale: float | None = None  # None: 1/sqrt(d)
     cosine_scale: float = 20.0  # at the start; learnt
+    maxsim_layer: int | None = None  # None: no such term; else the states that enter this layer, L for the last output
+    maxsim_scale: float = 20.0  # at the start; learnt
     aggregation: str = "mean"  # max is for the ablation alone: rrk runs the mean
     train_backbone: bool = False
 
@@ -85,6 +87,16 @@ def wide(x: torch.Tensor) -> torch.Tensor:
     return x if x.dtype == torch.float64 else x.float()
 
 
+def maxsim(query: torch.Tensor, query_lengths: torch.Tensor, passage: torch.Tensor, passage_lengths: torch.Tensor):
+    """How near every token of the query comes to some token of the passage: the mean over the query's tokens, without
+    [CLS] and [SEP], of the largest cosine with any token of the passage. Rows are pairs; 0 for an empty query."""
+    cosines = F.normalize(wide(query), dim=-1) @ F.normalize(wide(passage), dim=-1).transpose(1, 2)
+    best = cosines.masked_fill(~token_mask(passage_lengths, passage.shape[1])[:, None, :], -1).amax(-1)
+    inside = token_mask(query_lengths - 1, query.shape[1])
+    inside[:, 0] = False
+    return (best * inside).sum(1) / inside.sum(1).clamp(min=1)
+
+
 @dataclass
 class Scores:
     scores: torch.Tensor  # [Q, n]
@@ -106,6 +118,8 @@ class MvpBert(nn.Module):
             self.mvp.view_layer = nn.ModuleDict({str(i): ViewLayer(self.shape) for i in
                                                  range(settings.view_from, self.shape.num_hidden_layers)})
             self.log_cosine_scale = nn.Parameter(torch.tensor(math.log(settings.cosine_scale)))
+            if settings.maxsim_layer is not None:
+                self.log_maxsim_scale = nn.Parameter(torch.tensor(math.log(settings.maxsim_scale)))
             backbone.requires_grad_(settings.train_backbone)
         self.reset()
 
@@ -127,9 +141,10 @@ class MvpBert(nn.Module):
     def cosine_scale(self) -> torch.Tensor:
         return self.log_cosine_scale.exp()
 
-    def block(self, query: tuple, passages: tuple, n_of: torch.Tensor, cosine: torch.Tensor | None = None) -> Scores:
+    def block(self, query: tuple, passages: tuple, n_of: torch.Tensor, cosine: torch.Tensor | None = None,
+              nearest: torch.Tensor | None = None) -> Scores:
         """query: states [Q, T, L - f + 1, d] and lengths [Q]; passages: the same for all lists' rows one after the
-        other, n_of [Q] of them a list. cosine: the base, if it was computed before."""
+        other, n_of [Q] of them a list. cosine and nearest [rows]: the parts of the base, if they are known."""
         (q_states, q_lengths), (p_states, p_lengths) = query, passages
         list_of = torch.repeat_interleave(torch.arange(len(n_of), device=n_of.device), n_of)
         mask = torch.cat([token_mask(q_lengths, q_states.shape[1])[list_of],
@@ -140,7 +155,13 @@ class MvpBert(nn.Module):
         if cosine is None:
             cosine = F.cosine_similarity(mean_pool(wide(q_states[:, :, -1]), q_lengths)[list_of],
                                          mean_pool(wide(p_states[:, :, -1]), p_lengths), dim=-1)
-        return self.judge(views, n_of, self.cosine_scale * cosine)
+        base = self.cosine_scale * cosine
+        if self.settings.maxsim_layer is not None:
+            if nearest is None:
+                at = self.settings.maxsim_layer - self.settings.view_from
+                nearest = maxsim(q_states[list_of, :, at], q_lengths[list_of], p_states[:, :, at], p_lengths)
+            base = base + self.log_maxsim_scale.exp() * nearest
+        return self.judge(views, n_of, base)
 
     def joint(self, ids: torch.Tensor, lengths: torch.Tensor, types: torch.Tensor, n_of: torch.Tensor) -> Scores:
         last = self.backbone.states(ids, lengths, types)[-1]
@@ -173,6 +194,9 @@ class MvpBert(nn.Module):
         if settings.attention == "block":
             keys |= {"mvp_cosine_scale": self.cosine_scale.item(), "mvp_view_from": settings.view_from,
                      "mvp_view_kv": settings.view_kv}
+            if settings.maxsim_layer is not None:
+                keys |= {"mvp_maxsim_layer": settings.maxsim_layer,
+                         "mvp_maxsim_scale": self.log_maxsim_scale.exp().item()}
         return keys
 
     def tensors(self) -> dict[str, torch.Tensor]:

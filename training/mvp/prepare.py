@@ -11,6 +11,9 @@ import torch
 from . import config, data, mine, states, teachers
 
 
+COLUMN = {"bm25": 0, "minilm": 1, "e5": 2, "maxsim": 3}  # of a recipe's shares
+
+
 class Progress:
     """A line every ten seconds: what, how much, how fast."""
 
@@ -62,15 +65,21 @@ def make_vectors(teacher, pool: data.Pool, recipe: config.Recipe, cache: Path, d
     parts |= {source: (texts, False, recipe.tokens["teacher"]) for source, texts in texts_by_source(pool).items()}
     for name, (texts, is_query, max_tokens) in parts.items():
         path = cache / f"{teacher.name}-{name}.npy"
-        if not path.exists():
+        if not path.exists() and (is_query or recipe.teachers[name][COLUMN[teacher.name]]):
             progress = Progress(f"{teacher.name} of {name}", len(texts))
             np.save(path, teachers.embed(teacher, texts, is_query, max_tokens, device, progress))
 
 
+def vectors_or_none(path: Path, like: np.ndarray) -> np.ndarray:
+    """A teacher that was not asked about a source scores all of it 0, and its share there is 0."""
+    return np.load(path) if path.exists() else np.zeros_like(like)
+
+
 def make_lists(pool: data.Pool, recipe: config.Recipe, cache: Path, rrk: str) -> None:
     sources = sorted({p.source for p in pool.passages})
-    vectors = {"minilm": (pooled(cache / "states-queries"), {s: pooled(cache / f"states-{s}") for s in sources}),
-               "e5": (np.load(cache / "e5-queries.npy"), {s: np.load(cache / f"e5-{s}.npy") for s in sources})}
+    minilm = {source: pooled(cache / f"states-{source}") for source in sources}
+    e5 = {source: vectors_or_none(cache / f"e5-{source}.npy", minilm[source]) for source in sources}
+    vectors = {"minilm": (pooled(cache / "states-queries"), minilm), "e5": (np.load(cache / "e5-queries.npy"), e5)}
     lists = mine.mine(rrk, pool, vectors, cache / "bm25", recipe.mining)
     mine.save(cache / "lists.npz", lists)
     print(f"{len(lists):,} lists of {np.mean([len(one.passages) for one in lists]):.0f} candidates")

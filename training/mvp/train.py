@@ -38,6 +38,12 @@ class Data:
         if share < 1:
             self.by_split["train"] = keep.sample(self.by_split["train"], int(share * len(self.by_split["train"])))
 
+        layer = recipe.model.maxsim_layer
+        self.maxsim_at = None if layer is None else layer - recipe.model.view_from
+
+    def batch(self, lists: list, picks: list, dtype=torch.bfloat16) -> batches.Batch:
+        return batches.make(lists, picks, [self.shares_of(one) for one in lists], self.states, dtype, self.maxsim_at)
+
     def query(self, one: mine.CandidateList):
         return self.pool.queries[one.query]
 
@@ -72,9 +78,9 @@ def evaluate(model: MvpBert, data: Data, training: config.Training, device, spli
         if len(scored) >= training.evaluate_queries:
             continue
         pick = np.argsort(-one.scores[:, 0], kind="stable")[: training.evaluate_depth]
-        batch = batches.make([one], [pick], [data.shares_of(one)], data.states).to(device)
+        batch = data.batch([one], [pick]).to(device)
         with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=training.amp):
-            scores = model.block(batch.query, batch.passages, batch.n_of, batch.cosine).scores[0]
+            scores = model.block(batch.query, batch.passages, batch.n_of, batch.cosine, batch.nearest).scores[0]
         scored.append((scores.float().cpu().numpy(), one.relevant[pick], len(query.positives), one.scores[pick]))
     model.train()
     out = {}
@@ -135,12 +141,11 @@ class Run:
 
     def losses(self) -> dict[str, torch.Tensor]:
         lists = self.next_lists()
-        shares = [self.data.shares_of(one) for one in lists]
-        picks = [batches.draw(one, self.training.list_size, self.training.hard, share, self.rng)
-                 for one, share in zip(lists, shares)]
-        batch = batches.make(lists, picks, shares, self.data.states).to(self.device)
+        picks = [batches.draw(one, self.training.list_size, self.training.hard, self.data.shares_of(one), self.rng)
+                 for one in lists]
+        batch = self.data.batch(lists, picks).to(self.device)
         with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.training.amp):
-            found = self.model.block(batch.query, batch.passages, batch.n_of, batch.cosine)
+            found = self.model.block(batch.query, batch.passages, batch.n_of, batch.cosine, batch.nearest)
         teacher = objective.ensemble(batch.scores, batch.mask, batch.shares)
         return objective.list_losses(found.scores.float(), found.anchors, teacher, batch.relevant, batch.counted,
                                      batch.mask, self.recipe.weights)

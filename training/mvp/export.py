@@ -16,7 +16,8 @@ from .backbone import load_bert
 from .model import MvpBert
 from .train import Data
 
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json")
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json",
+                   "sentence_bert_config.json")
 BACKBONE_KEYS = ("hidden_act", "hidden_size", "intermediate_size", "layer_norm_eps", "max_position_embeddings",
                  "model_type", "num_attention_heads", "num_hidden_layers", "pad_token_id", "type_vocab_size",
                  "vocab_size", "position_embedding_type")

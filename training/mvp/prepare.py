@@ -44,7 +44,8 @@ def texts_by_source(pool: data.Pool) -> dict[str, list[str]]:
 
 def make_states(teacher, pool: data.Pool, recipe: config.Recipe, cache: Path, device: str) -> None:
     parts = {"queries": ([q.text for q in pool.queries], True, recipe.tokens["query"])}
-    parts |= {source: (texts, False, recipe.tokens["passage"]) for source, texts in texts_by_source(pool).items()}
+    cuts = {source: recipe.tokens["passage"] for source in texts_by_source(pool)} | recipe.tokens.get("passage_of", {})
+    parts |= {source: (texts, False, cuts[source]) for source, texts in texts_by_source(pool).items()}
     for name, (texts, is_query, max_tokens) in parts.items():
         folder = cache / f"states-{name}"
         if not states.finished(folder):

@@ -30,6 +30,7 @@ typedef struct enc_batch {
     const uint32_t *start;     /* [n_seqs + 1], start[n_seqs] = n_tokens */
     size_t n_seqs;
     size_t n_tokens;
+    enc_query *const *queries; /* [n_seqs] for the model alone; NULL: it reads no query apart */
 } enc_batch;
 
 /* A session's activations. Which is which is the model's business; each has its own row length. */
@@ -41,6 +42,10 @@ typedef enum enc_slot {
     ENC_SLOT_STATES,
     ENC_SLOT_POOLED,
     ENC_SLOT_HEAD,
+    ENC_SLOT_VIEWS,
+    ENC_SLOT_VIEW_QUERY,
+    ENC_SLOT_VIEW_KEYS,
+    ENC_SLOT_KEYS,
     ENC_N_SLOTS
 } enc_slot;
 
@@ -61,17 +66,39 @@ typedef struct enc_attention {
  * each query, or they are a slot's rows start[q] .. start[q + 1], as an earlier batch left them.
  */
 typedef struct enc_keys {
-    const float *host; /* [n_rows, n_queries, d]; NULL: slot holds */
+    const float *host; /* [n_rows, host_stride], of which n_queries times d are the queries'; NULL: slot holds */
+    size_t host_stride;
     size_t n_rows;
     enc_slot slot;
     const uint32_t *start; /* [n_queries + 1] */
 } enc_keys;
 
+/* Rows of tokens on the host, as many floats a row as the slot beside them. */
+typedef struct enc_kept {
+    const float *rows;
+    size_t n_rows;
+} enc_kept;
+
+/*
+ * What the views of a sequence look at: themselves, what was kept of their query, and their passage. A view's keys and
+ * values lie side by side; a token's do from column `first` on.
+ */
+typedef struct enc_seen {
+    enc_slot views;
+    const enc_kept *queries; /* [n_seqs] */
+    enc_slot passages;
+    const uint32_t *start; /* [n_seqs + 1] rows of the slot passages, as an earlier batch left them */
+    size_t first;
+} enc_seen;
+
 typedef struct enc_ops {
     /* What it runs on, e.g. "cpu f32 avx512". */
     const char *(*describe)(const enc_device *device);
 
-    /* --- weights: uploaded once, then shared by all sessions; freed with the device --- */
+    /*
+     * --- weights: uploaded once, then shared by all sessions; freed with the device ---
+     * A weight is of any type that enc_weight_to_f32() takes; one that stays as the file has it is read there later.
+     */
     rrk_status (*table)(enc_device *device, const enc_weight *weight, enc_table **out, rrk_error *err);
     /* Parts are stacked along n_out, so that query, key and value become one product. biases[i] belongs to parts[i]. */
     rrk_status (*linear)(enc_device *device, const enc_weight *const *parts, const enc_weight *const *biases,
@@ -112,9 +139,13 @@ typedef struct enc_ops {
     /* x = norm(x + W2 act(W1 x + b1) + b2) */
     rrk_status (*feed_forward)(enc_session *session, const enc_linear *w1, enc_activation activation,
                                const enc_linear *w2, const enc_norm *norm, enc_slot x, rrk_error *err);
-    /* Per sequence and head: softmax(scale q kᵀ + bias) v; qkv holds a token's q, k and v side by side. */
+    /* Per sequence and head: softmax(scale (q kᵀ + bias)) v; qkv holds a token's q, k and v side by side. */
     rrk_status (*attention)(enc_session *session, const enc_attention *options, enc_slot qkv, enc_slot out,
                             rrk_error *err);
+
+    /* Per sequence and head: softmax(scale q kᵀ) v over all that is seen at once; q and out may be one slot. */
+    rrk_status (*view_attention)(enc_session *session, const enc_attention *options, const enc_seen *seen, enc_slot q,
+                                 enc_slot out, rrk_error *err);
 
     /* --- of models that have the norm before a layer: the residual is the sum itself --- */
     /* out = norm(in); may be one slot */
@@ -130,11 +161,17 @@ typedef struct enc_ops {
 
     /* --- rows that are read --- */
     /*
-     * From here on the batch is rows [first, first + count) of each of its sequences, in these slots; what other slots
-     * hold is lost. RRK_E_INVALID when a sequence is shorter.
+     * From here on the batch is rows [first, first + count) of each of its sequences, in these slots; other slots stay
+     * as they are. RRK_E_INVALID when a sequence is shorter.
      */
     rrk_status (*narrow)(enc_session *session, size_t first, size_t count, const enc_slot *slots, size_t n_slots,
                          rrk_error *err);
+    /*
+     * Behind narrow(): as attention(), with the rows that are left for queries, and keys and values of all rows that
+     * there were before. kv holds a token's k and v side by side; q and out may be one slot.
+     */
+    rrk_status (*attention_of_read)(enc_session *session, const enc_attention *options, enc_slot q, enc_slot kv,
+                                    enc_slot out, rrk_error *err);
     /* All rows of a slot to the host: [n_tokens, n_cols of the slot]. */
     rrk_status (*download_tokens)(enc_session *session, enc_slot slot, float *out, rrk_error *err);
 
@@ -160,6 +197,7 @@ typedef struct enc_ops {
 /* The first member of every device, so that models find its operations. */
 struct enc_device {
     const enc_ops *ops;
+    rrk_dtype dtype; /* what linear layers are computed in; never RRK_DTYPE_AUTO */
 };
 
 /* cpu/: with the best vector loops that the processor can run, or with those of a table (cpu/kernels.h). */

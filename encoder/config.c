@@ -1,6 +1,6 @@
 /*
- * config.json of BERT's and RoBERTa's families, checked number by number: see config.h. T5's is read in config_t5.c, what
- * sentence-transformers adds beside it in sentence_config.c.
+ * config.json of BERT's and RoBERTa's families, checked number by number: see config.h. T5's is read in config_t5.c, the
+ * multi-view head's in config_mvp.c, what sentence-transformers adds beside it in sentence_config.c.
  */
 #include "base/alloc.h"
 #include "encoder/config_parts.h"
@@ -9,12 +9,11 @@
 
 #include <float.h>
 #include <jansson.h>
-#include <math.h>
 #include <string.h>
 
 #define FILE_NAME ENC_CONFIG_FILE
 
-enum { DEFAULT_TYPES = 2, DEFAULT_LABELS = 2, DEFAULT_MVP_LAYERS = 1, DEFAULT_ROBERTA_PAD = 1 };
+enum { DEFAULT_TYPES = 2, DEFAULT_LABELS = 2, DEFAULT_ROBERTA_PAD = 1 };
 
 static const double DEFAULT_NORM_EPS = 1e-12;
 
@@ -136,28 +135,6 @@ static rrk_status skip_positions(enc_config *c, const json_t *json, rrk_error *e
     return RRK_OK;
 }
 
-/* The multi-view head: its decoder and how dot products become scores. */
-static rrk_status read_mvp(enc_config *c, const json_t *json, rrk_error *err)
-{
-    const char *attention = "joint";
-    RRK_TRY(enc_json_string(json, FILE_NAME, "mvp_attention", &attention, err));
-    if (strcmp(attention, "joint") != 0)
-        return base_fail(err, RRK_E_UNSUPPORTED, 0, "%s: mvp_attention '%s' (only 'joint' is known)", FILE_NAME,
-                         attention);
-    enc_json_range views = {"n_views", 1, ENC_MAX_VIEWS, true},
-                   layers = {"mvp_decoder_layers", 1, ENC_MAX_LAYERS, false};
-    c->mvp.n_decoder_layers = DEFAULT_MVP_LAYERS;
-    RRK_TRY(enc_json_uint(json, FILE_NAME, &views, &c->n_views, err));
-    RRK_TRY(enc_json_uint(json, FILE_NAME, &layers, &c->mvp.n_decoder_layers, err));
-    double scale = 1 / sqrt(c->d_model);
-    RRK_TRY(enc_json_number(json, FILE_NAME, "mvp_score_scale", &scale, err));
-    if (!(scale >= (double)FLT_MIN && scale <= 1 / (double)FLT_EPSILON))
-        return base_fail(err, RRK_E_FORMAT, 0, "%s: 'mvp_score_scale' is %g, outside %g..%g", FILE_NAME, scale,
-                         (double)FLT_MIN, 1 / (double)FLT_EPSILON);
-    c->mvp.score_scale = (float)scale;
-    return RRK_OK;
-}
-
 static rrk_status check_model_type(const enc_config *c, const json_t *json, rrk_error *err)
 {
     const char *type = NULL;
@@ -224,7 +201,7 @@ static rrk_status read_bert(enc_config *c, const json_t *json, bool has_modules,
     RRK_TRY(enc_config_norm_eps(c, json, "layer_norm_eps", DEFAULT_NORM_EPS, err));
     if (c->head == RRK_HEAD_CROSS)
         RRK_TRY(check_labels(json, err));
-    return c->head == RRK_HEAD_VIEWS ? read_mvp(c, json, err) : RRK_OK;
+    return c->head == RRK_HEAD_VIEWS ? enc_config_read_mvp(c, json, err) : RRK_OK;
 }
 
 static rrk_status read_all(enc_config *c, const char *dir, rrk_error *err)
@@ -258,6 +235,9 @@ rrk_status enc_config_set_views(enc_config *c, size_t n_views, rrk_error *err)
     if (c->head != RRK_HEAD_VIEWS && c->head != RRK_HEAD_SEQ2SEQ)
         return base_fail(err, RRK_E_INVALID, 0, "n_views is %zu, but a model of architecture '%s' has no views",
                          n_views, c->architecture);
+    if (c->mvp.is_block && n_views != c->n_views)
+        return base_fail(err, RRK_E_INVALID, 0, "n_views is %zu, but the model's own views are %u", n_views,
+                         c->n_views);
     if (n_views < 1 || n_views > ENC_MAX_VIEWS)
         return base_fail(err, RRK_E_INVALID, 0, "n_views is %zu, expected 1 to %d", n_views, ENC_MAX_VIEWS);
     c->head = RRK_HEAD_VIEWS;

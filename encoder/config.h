@@ -45,6 +45,11 @@ typedef struct enc_t5_config {
 typedef struct enc_mvp_config {
     uint32_t n_decoder_layers;
     float score_scale;
+    /* Of the block layout; without is_block the others are zeros. */
+    bool is_block;
+    bool shares_keys;   /* views look at the backbone's keys and values of tokens, not at some of their own */
+    uint32_t view_from; /* the backbone's layer beside which the first view layer stands */
+    float cosine_scale;
 } enc_mvp_config;
 
 typedef struct enc_config {
@@ -65,6 +70,7 @@ typedef struct enc_config {
     uint32_t n_views;    /* of RRK_HEAD_VIEWS, otherwise 0 */
     enc_t5_config t5;    /* of the family T5 */
     enc_mvp_config mvp;  /* of RRK_HEAD_VIEWS in the family BERT */
+    enc_calibration calibration;
     float norm_eps;
     enc_activation activation;
     enc_pooling pooling;

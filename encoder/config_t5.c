@@ -108,5 +108,6 @@ rrk_status enc_config_read_t5(enc_config *c, const json_t *json, rrk_error *err)
         return RRK_OK;
     enc_json_range views = {"n_views", 1, ENC_MAX_VIEWS, true};
     c->head = RRK_HEAD_VIEWS;
-    return enc_json_uint(json, FILE_NAME, &views, &c->n_views, err);
+    RRK_TRY(enc_json_uint(json, FILE_NAME, &views, &c->n_views, err));
+    return enc_config_read_calibration(c, json, err);
 }

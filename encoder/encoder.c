@@ -92,9 +92,12 @@ static rrk_status set_views(rrk_encoder *encoder, size_t n_views, rrk_error *err
     return n_views ? enc_config_set_views(&encoder->config, n_views, err) : RRK_OK;
 }
 
+/* Views that are blocks of their own are vectors, not tokens. */
 static rrk_status find_views(rrk_encoder *encoder, rrk_error *err)
 {
     const enc_config *c = &encoder->config;
+    if (c->mvp.is_block)
+        return RRK_OK;
     for (uint32_t i = 0; i < c->n_views; i++) {
         char name[32];
         if (c->family == ENC_FAMILY_T5)
@@ -146,6 +149,13 @@ static rrk_status take_device(const char *device, const cpu_kernels **out, rrk_e
     return base_fail(err, RRK_E_UNSUPPORTED, 0, "device '%s': this processor has no such instruction set", device);
 }
 
+static rrk_dtype dtype_of(const rrk_encoder *encoder, rrk_dtype asked)
+{
+    if (asked != RRK_DTYPE_AUTO)
+        return asked;
+    return enc_weights_are_int8(encoder->weights) ? RRK_DTYPE_INT8 : RRK_DTYPE_F32;
+}
+
 static rrk_status load(rrk_encoder *encoder, const char *model_dir, const rrk_encoder_options *options, rrk_error *err)
 {
     RRK_TRY(enc_config_read(&encoder->config, model_dir, err));
@@ -153,13 +163,15 @@ static rrk_status load(rrk_encoder *encoder, const char *model_dir, const rrk_en
     RRK_TRY(find_dir(encoder, model_dir, err));
     RRK_TRY(check_tokenizer(encoder, err));
     RRK_TRY(enc_weights_open(&encoder->weights, model_dir, err));
+    if (options->check)
+        RRK_TRY(enc_weights_check_finite(encoder->weights, err));
     RRK_TRY(set_views(encoder, options->n_views, err));
     RRK_TRY(find_views(encoder, err));
     RRK_TRY(find_answers(encoder, err));
     RRK_TRY(make_name(encoder, err));
     const cpu_kernels *kernels;
     RRK_TRY(take_device(options->device, &kernels, err));
-    RRK_TRY(enc_cpu_open_as(&encoder->device, kernels, options->dtype, err));
+    RRK_TRY(enc_cpu_open_as(&encoder->device, kernels, dtype_of(encoder, options->dtype), err));
     const enc_model_kind *kind = enc_model_kind_of(&encoder->config);
     RRK_TRY(kind->load(&encoder->model, encoder->device, &encoder->config, encoder->weights, err));
     encoder->max_tokens = encoder->config.max_tokens;
@@ -229,6 +241,8 @@ rrk_status rrk_encoder_get_info(const rrk_encoder *encoder, rrk_encoder_info *in
         .n_threads = base_pool_size(encoder->pool),
         .n_views = c->n_views,
         .batch_tokens = encoder->batch_tokens,
+        .dtype = encoder->device->dtype,
+        .is_calibrated = c->calibration.is_known,
     };
     snprintf(ours.architecture, sizeof ours.architecture, "%s", c->architecture);
     snprintf(ours.name, sizeof ours.name, "%s", encoder->name);
@@ -272,6 +286,16 @@ size_t enc_n_views(const rrk_encoder *encoder)
     return encoder->config.n_views;
 }
 
+bool enc_reads_query_apart(const rrk_encoder *encoder)
+{
+    return encoder->config.mvp.is_block;
+}
+
+const enc_calibration *enc_calibration_of(const rrk_encoder *encoder)
+{
+    return &encoder->config.calibration;
+}
+
 bool enc_has_answer(const rrk_encoder *encoder, enc_answer answer)
 {
     return encoder->config.head == RRK_HEAD_SEQ2SEQ && encoder->config.t5.answer_ids[answer] >= 0;
@@ -313,7 +337,7 @@ size_t enc_output_dim(const rrk_encoder *encoder)
     case RRK_HEAD_CROSS:
         return 1;
     case RRK_HEAD_VIEWS:
-        return (size_t)c->n_views * c->d_model;
+        return (size_t)c->n_views * c->d_model + c->mvp.is_block;
     case RRK_HEAD_SEQ2SEQ:
         return ENC_N_ANSWERS;
     case RRK_HEAD_EMBEDDING:
@@ -376,7 +400,7 @@ static rrk_status make_row(embed_job *job, size_t i, rrk_error *err)
         memcpy(ids + n_before + job->prompt.len, text.ids, text.len * sizeof *ids);
     ids[n - 1] = special->sep;
     job->ids[i] = ids;
-    job->rows[i] = (enc_row){ids, (uint32_t)n, (uint32_t)n};
+    job->rows[i] = (enc_row){ids, (uint32_t)n, (uint32_t)n, NULL};
     return RRK_OK;
 }
 

@@ -79,14 +79,33 @@ rrk_text enc_prompt(const rrk_encoder *encoder, rrk_embed_kind kind);
 
 rrk_encoder_head enc_head(const rrk_encoder *encoder);
 size_t enc_max_tokens(const rrk_encoder *encoder); /* a row's cap, specials included */
-/* Floats a row: d_model for embeddings, 1 for a cross-encoder, n_views * d_model with views, ENC_N_ANSWERS. */
+/*
+ * Floats a row: d_model for embeddings, 1 for a cross-encoder, ENC_N_ANSWERS, and with views n_views * d_model, and one
+ * more where the query is read apart: what all views add to their scores.
+ */
 size_t enc_output_dim(const rrk_encoder *encoder);
+
+/* What a model's scores mean: a score's probability is 1 / (1 + exp(-(slope * score + intercept))). */
+typedef struct enc_calibration {
+    bool is_known;
+    double slope; /* more than 0: the order stays */
+    double intercept;
+} enc_calibration;
+
+const enc_calibration *enc_calibration_of(const rrk_encoder *encoder);
+
+/* Whether rows are of passages alone, and a list's query is read once, apart from them (doc/mvp-bert.md, "block"). */
+bool enc_reads_query_apart(const rrk_encoder *encoder);
+
+/* A query that such a model has read. */
+typedef struct enc_query enc_query;
 
 /* One row: ids with specials in place. Borrowed for the duration of the call. */
 typedef struct enc_row {
     const int32_t *ids;
     uint32_t n_ids;      /* 1 .. enc_max_tokens() */
     uint32_t type1_from; /* token types are 0 before this position and 1 from it on; n_ids: all 0 */
+    enc_query *query;    /* of models that read it apart, otherwise NULL */
 } enc_row;
 
 /*
@@ -98,11 +117,20 @@ rrk_status enc_run(rrk_encoder *encoder, const enc_row *rows, size_t n_rows, flo
                    rrk_error *err);
 
 /*
- * One list of a model with views: vectors [n, n_views, d_model] are the results of its n rows, at least one. Each view
- * gets an anchor, a function of all of its vectors in the list, and a row's score for a view is their dot product:
- * scores [n, n_views]. Thread-safe; the deadline is looked at between layers.
+ * Reads a list's query for a model that reads it apart. Thread-safe; runs on the calling thread, and the deadline is
+ * looked at between layers. The query may be freed at any time: a batch that still runs holds what it needs.
  */
-rrk_status enc_anchors(rrk_encoder *encoder, const float *vectors, size_t n, float *scores,
+rrk_status enc_query_read(enc_query **out, rrk_encoder *encoder, const enc_row *row, const base_deadline *deadline,
+                          rrk_error *err);
+void enc_query_free(enc_query *query); /* NULL is fine */
+
+/*
+ * One list of a model with views: vectors [n, enc_output_dim()] are the results of its n rows, at least one. Each view
+ * gets an anchor, a function of all of its vectors in the list, and a row's score for a view is their dot product, plus
+ * what the row says for all views: scores [n, n_views]. anchors [n_views, d_model] gets the anchors unless it is NULL.
+ * Thread-safe; the deadline is looked at between layers.
+ */
+rrk_status enc_anchors(rrk_encoder *encoder, const float *vectors, size_t n, float *scores, float *anchors,
                        const base_deadline *deadline, rrk_error *err);
 
 /* RRK_E_INVALID when the encoder crossed a fork. */

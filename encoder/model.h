@@ -7,6 +7,8 @@
 
 #include "encoder/compute.h"
 
+#include <stdatomic.h>
+
 typedef struct enc_model enc_model;
 
 /* Asked between layers. */
@@ -26,17 +28,35 @@ typedef struct enc_model_kind {
     rrk_status (*run)(const enc_model *model, enc_session *session, const enc_batch *batch, const enc_stop *stop,
                       float *out, rrk_error *err);
     /*
-     * Models with a head for views (RRK_HEAD_VIEWS): the views' anchors over one list's vectors [n, n_views, d_model],
-     * and of each vector the dot product with its view's anchor, scores [n, n_views].
+     * Models that read a list's query apart (config->mvp.is_block): how many floats are kept of one of n_tokens, and
+     * those floats, of a batch of one sequence. Batches of passages then name their queries.
+     */
+    size_t (*query_floats)(const enc_config *config, size_t n_tokens);
+    rrk_status (*query)(const enc_model *model, enc_session *session, const enc_batch *batch, const enc_stop *stop,
+                        float *out, rrk_error *err);
+    /*
+     * Models with a head for views (RRK_HEAD_VIEWS): of one list's rows as run() gave them, [n, floats a row], the
+     * views' anchors, and of each row what each view says of it, scores [n, n_views]. The anchors themselves go to
+     * anchors [n_views, d_model] unless it is NULL.
      */
     rrk_status (*anchors)(const enc_model *model, enc_session *session, const float *vectors, size_t n,
-                          const enc_stop *stop, float *scores, rrk_error *err);
+                          const enc_stop *stop, float *scores, float *anchors, rrk_error *err);
 } enc_model_kind;
 
 /* The first member of every model. */
 struct enc_model {
     const enc_model_kind *kind;
 };
+
+/* What is kept of a query. Batches that run on after its call has gone hold it as well. */
+struct enc_query {
+    atomic_size_t n_holders;
+    size_t n_tokens;
+    float kept[]; /* what the model's query() gave */
+};
+
+/* One holder more; enc_query_free() is one less. NULL is fine. */
+enc_query *enc_query_hold(enc_query *query);
 
 /* The batch of a decoder step: one token a query. */
 typedef struct enc_step {

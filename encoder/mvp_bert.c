@@ -114,11 +114,12 @@ static rrk_status run_layer(const enc_mvp_layer *l, enc_session *session, const 
 
 rrk_status enc_mvp_head_run(const enc_mvp_head *head, enc_session *session, const enc_ops *ops,
                             const enc_config *config, const float *vectors, size_t n, const enc_stop *stop,
-                            float *scores, rrk_error *err)
+                            float *scores, float *anchors, rrk_error *err)
 {
-    enc_keys keys = {.host = vectors, .n_rows = n};
+    size_t n_views = config->n_views, stride = n_views * config->d_model + config->mvp.is_block;
+    enc_keys keys = {.host = vectors, .host_stride = stride, .n_rows = n};
     enc_step step RRK_AUTO(enc_step_free) = {0};
-    RRK_TRY(enc_step_begin(&step, session, ops, config->n_views, 0, err));
+    RRK_TRY(enc_step_begin(&step, session, ops, n_views, 0, err));
     RRK_TRY(ops->embed(session, ENC_SLOT_X, head->start, NULL, NULL, NULL, err));
     for (size_t i = 0; i < config->mvp.n_decoder_layers; i++) {
         if (stop->asked(stop->ctx))
@@ -126,7 +127,9 @@ rrk_status enc_mvp_head_run(const enc_mvp_head *head, enc_session *session, cons
         RRK_TRY(run_layer(&head->layers[i], session, ops, config, &keys, err));
     }
     RRK_TRY(ops->dot_keys(session, &keys, ENC_SLOT_X, scores, err));
-    for (size_t i = 0; i < n * config->n_views; i++)
-        scores[i] *= config->mvp.score_scale;
-    return RRK_OK;
+    for (size_t i = 0; i < n * n_views; i++) {
+        float base = config->mvp.is_block ? vectors[i / n_views * stride + stride - 1] : 0;
+        scores[i] = base + config->mvp.score_scale * scores[i];
+    }
+    return anchors ? ops->download_tokens(session, ENC_SLOT_X, anchors, err) : RRK_OK;
 }

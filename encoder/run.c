@@ -16,6 +16,7 @@ static void free_worker(const rrk_encoder *encoder, enc_worker *w)
     base_free(w->positions);
     base_free(w->types);
     base_free(w->start);
+    base_free(w->queries);
     base_free(w->out);
 }
 
@@ -71,10 +72,25 @@ static rrk_status reserve(enc_worker *w, size_t n_tokens, size_t n_rows, size_t 
     if (n_rows > w->cap_rows) {
         w->cap_rows = 0;
         RRK_TRY(grow(&w->start, n_rows + 1, sizeof *w->start, err));
+        RRK_TRY(grow(&w->queries, n_rows, sizeof *w->queries, err));
         RRK_TRY(grow(&w->out, n_rows, out_dim * sizeof *w->out, err));
         w->cap_rows = n_rows;
     }
     return RRK_OK;
+}
+
+/* The batch may outlive the calls that brought its rows, so it holds their queries itself. */
+static void hold_queries(enc_worker *w, const enc_pick *picks, size_t n_picks)
+{
+    for (size_t i = 0; i < n_picks; i++)
+        w->queries[i] = enc_query_hold(picks[i].line->rows[picks[i].row].query);
+    w->batch.queries = w->queries;
+}
+
+static void let_queries_go(enc_worker *w)
+{
+    for (size_t i = 0; i < w->batch.n_seqs; i++)
+        enc_query_free(w->queries[i]);
 }
 
 /* Lays a batch's rows end to end. */
@@ -98,7 +114,8 @@ static rrk_status pack(void *ctx, int worker, const enc_pick *picks, size_t n_pi
         at += row->n_ids;
     }
     w->start[n_picks] = at;
-    w->batch = (enc_batch){w->ids, w->positions, w->types, w->start, n_picks, at};
+    w->batch = (enc_batch){w->ids, w->positions, w->types, w->start, n_picks, at, NULL};
+    hold_queries(w, picks, n_picks);
     return RRK_OK;
 }
 
@@ -107,7 +124,9 @@ static rrk_status run_batch(void *ctx, int worker, const enc_stop *stop, const f
     rrk_encoder *encoder = ctx;
     enc_worker *w = &encoder->workers[worker];
     *out = w->out;
-    return encoder->model->kind->run(encoder->model, w->session, &w->batch, stop, w->out, err);
+    rrk_status status = encoder->model->kind->run(encoder->model, w->session, &w->batch, stop, w->out, err);
+    let_queries_go(w);
+    return status;
 }
 
 static enc_batch_work work_of(rrk_encoder *encoder)
@@ -122,6 +141,11 @@ static bool never(void *ctx)
     return false;
 }
 
+static void free_query(enc_query **query)
+{
+    enc_query_free(*query);
+}
+
 /* Rows of n_tokens in all, through the first worker, on this thread. */
 static rrk_status measure(rrk_encoder *encoder, size_t n_tokens, int64_t *out_ns, rrk_error *err)
 {
@@ -129,7 +153,11 @@ static rrk_status measure(rrk_encoder *encoder, size_t n_tokens, int64_t *out_ns
     static const int32_t IDS[ENC_MAX_VIEWS + ROW_TOKENS];           /* token 0, which every vocabulary has */
     size_t full_row = encoder->config.n_views + (size_t)ROW_TOKENS; /* views are read at a row's beginning */
     uint32_t row_tokens = (uint32_t)RRK_MIN(encoder->max_tokens, full_row);
-    enc_row row = {IDS, row_tokens, row_tokens};
+    enc_row row = {IDS, row_tokens, row_tokens, NULL};
+    enc_query *query RRK_AUTO(free_query) = NULL;
+    if (enc_reads_query_apart(encoder))
+        RRK_TRY(enc_query_read(&query, encoder, &row, NULL, err));
+    row.query = query;
     enc_line line = {.rows = &row, .n_rows = 1};
     enc_pick picks[MAX_MEASURED_ROWS];
     size_t n_rows = RRK_MAX(n_tokens / row_tokens, (size_t)1);
@@ -166,8 +194,7 @@ rrk_status enc_workers_start(rrk_encoder *encoder, size_t batch_tokens, rrk_erro
 
 /* --- calls --- */
 
-/* Whatever a row may be refused for is found here, before it shares a batch with another call's. */
-static rrk_status check_rows(const rrk_encoder *encoder, const enc_row *rows, size_t n_rows, rrk_error *err)
+rrk_status enc_check_rows(const rrk_encoder *encoder, const enc_row *rows, size_t n_rows, rrk_error *err)
 {
     uint32_t n_vocab = encoder->config.n_vocab;
     for (size_t i = 0; i < n_rows; i++) {
@@ -183,60 +210,25 @@ static rrk_status check_rows(const rrk_encoder *encoder, const enc_row *rows, si
     return RRK_OK;
 }
 
+static rrk_status check_queries(const rrk_encoder *encoder, const enc_row *rows, size_t n_rows, rrk_error *err)
+{
+    bool is_apart = enc_reads_query_apart(encoder);
+    for (size_t i = 0; i < n_rows; i++) {
+        if (is_apart != (rows[i].query != NULL))
+            return base_fail(err, RRK_E_INVALID, 0, "row %zu %s", i,
+                             is_apart ? "has no query" : "has a query, which the model does not read apart");
+    }
+    return RRK_OK;
+}
+
 rrk_status enc_run(rrk_encoder *encoder, const enc_row *rows, size_t n_rows, float *out, const base_deadline *deadline,
                    rrk_error *err)
 {
     RRK_TRY(enc_check_owner(encoder, err));
-    RRK_TRY(check_rows(encoder, rows, n_rows, err));
+    RRK_TRY(enc_check_rows(encoder, rows, n_rows, err));
+    RRK_TRY(check_queries(encoder, rows, n_rows, err));
     RRK_TRY(base_deadline_check(deadline, err));
     if (n_rows == 0)
         return RRK_OK;
     return enc_batcher_run(encoder->batcher, rows, n_rows, out, deadline, err);
-}
-
-/* --- lists --- */
-
-/* Remembers the answer: a callback that said stop once need not say so again. */
-typedef struct list_stop {
-    const base_deadline *deadline;
-    rrk_status status;
-    rrk_error error;
-} list_stop;
-
-static bool has_passed(void *ctx)
-{
-    list_stop *stop = ctx;
-    if (stop->status == RRK_OK)
-        stop->status = base_deadline_check(stop->deadline, &stop->error);
-    return stop->status != RRK_OK;
-}
-
-/*
- * On the calling thread, where cancel callbacks are promised to run, with a session of its own: the workers' are busy
- * with the batches of other calls. Lists take turns, for anchors are a fraction of a percent of the arithmetic.
- */
-static rrk_status run_anchors(rrk_encoder *encoder, const float *vectors, size_t n, float *scores, list_stop *stop,
-                              rrk_error *err)
-{
-    const enc_model *model = encoder->model;
-    enc_stop asks = {has_passed, stop};
-    pthread_mutex_lock(&encoder->list_lock);
-    rrk_status status = model->kind->anchors(model, encoder->list_session, vectors, n, &asks, scores, err);
-    pthread_mutex_unlock(&encoder->list_lock);
-    return status;
-}
-
-rrk_status enc_anchors(rrk_encoder *encoder, const float *vectors, size_t n, float *scores,
-                       const base_deadline *deadline, rrk_error *err)
-{
-    RRK_TRY(enc_check_owner(encoder, err));
-    RRK_TRY(base_deadline_check(deadline, err));
-    if (encoder->config.head != RRK_HEAD_VIEWS || n == 0)
-        return base_fail(err, RRK_E_INVALID, 0, "anchors of %zu vectors of a model with %u views", n,
-                         encoder->config.n_views);
-    list_stop stop = {.deadline = deadline};
-    rrk_status status = run_anchors(encoder, vectors, n, scores, &stop, err);
-    if (stop.status != RRK_OK)
-        return base_fail(err, stop.status, 0, "%s", stop.error.message);
-    return status;
 }

@@ -19,8 +19,9 @@ typedef struct enc_worker {
     int32_t *ids; /* [cap_tokens], like the next two; owned */
     uint32_t *positions;
     uint8_t *types;
-    uint32_t *start; /* [cap_rows + 1]; owned */
-    float *out;      /* [cap_rows, floats a row]; owned */
+    uint32_t *start;     /* [cap_rows + 1]; owned */
+    enc_query **queries; /* [cap_rows]; owned, and held while the batch runs */
+    float *out;          /* [cap_rows, floats a row]; owned */
     size_t cap_tokens;
     size_t cap_rows;
     enc_batch batch; /* of the above */
@@ -39,7 +40,7 @@ struct rrk_encoder {
     base_pool *pool;                 /* tokenises */
     enc_worker *workers;             /* [n_threads]; owned */
     enc_batcher *batcher;            /* its threads are the workers' */
-    enc_session *list_session;       /* runs anchors; NULL when the model has no views */
+    enc_session *list_session;       /* list.c's; NULL when the model has no views */
     pthread_mutex_t list_lock;       /* guards it */
     size_t max_tokens;               /* a row's cap in force */
     size_t batch_tokens;
@@ -56,5 +57,8 @@ rrk_status enc_workers_start(rrk_encoder *encoder, size_t batch_tokens, rrk_erro
 rrk_status enc_calibrate(rrk_encoder *encoder, uint32_t batch_ms, size_t *out_tokens, rrk_error *err);
 
 void enc_workers_free(rrk_encoder *encoder);
+
+/* Whatever a row's ids may be refused for is found here, before it shares a batch with another call's. */
+rrk_status enc_check_rows(const rrk_encoder *encoder, const enc_row *rows, size_t n_rows, rrk_error *err);
 
 #endif

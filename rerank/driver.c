@@ -31,17 +31,31 @@ static rrk_status make_anchors(rrk_encoder *encoder, rank_machine *machine, cons
     if (!views)
         return base_fail_nomem(err, work->n_vectors * n_views * sizeof *views);
     int64_t start_ns = base_now_ns();
-    rrk_status status = enc_anchors(encoder, work->vectors, work->n_vectors, views, deadline, err);
+    rrk_status status = enc_anchors(encoder, work->vectors, work->n_vectors, views, work->anchors, deadline, err);
     stats->encode_ms += base_ms_since(start_ns);
     RRK_TRY(status);
     return machine->strategy->accept(machine, &(rank_results){.views = views}, err);
 }
 
-rrk_status rank_do_anchors(rrk_encoder *encoder, rank_machine *machine, rank_work *work, const base_deadline *deadline,
-                           rrk_rank_stats *stats, rrk_error *err)
+static rrk_status read_query(rrk_encoder *encoder, rank_machine *machine, const rank_work *work,
+                             const base_deadline *deadline, rrk_rank_stats *stats, rrk_error *err)
 {
-    while (work->n_vectors) {
-        RRK_TRY(make_anchors(encoder, machine, work, deadline, stats, err));
+    enc_query *query;
+    int64_t start_ns = base_now_ns();
+    rrk_status status = enc_query_read(&query, encoder, work->query, deadline, err);
+    stats->encode_ms += base_ms_since(start_ns);
+    RRK_TRY(status);
+    return machine->strategy->accept(machine, &(rank_results){.query = query}, err);
+}
+
+rrk_status rank_do_list_work(rrk_encoder *encoder, rank_machine *machine, rank_work *work,
+                             const base_deadline *deadline, rrk_rank_stats *stats, rrk_error *err)
+{
+    while (work->n_vectors || work->query) {
+        if (work->query)
+            RRK_TRY(read_query(encoder, machine, work, deadline, stats, err));
+        else
+            RRK_TRY(make_anchors(encoder, machine, work, deadline, stats, err));
         RRK_TRY(machine->strategy->next(machine, work, err));
     }
     return RRK_OK;
@@ -98,7 +112,7 @@ static rrk_status run_machine(rrk_encoder *encoder, rank_machine *machine, const
     for (;;) {
         rank_work work;
         RRK_TRY(machine->strategy->next(machine, &work, err));
-        RRK_TRY(rank_do_anchors(encoder, machine, &work, deadline, stats, err));
+        RRK_TRY(rank_do_list_work(encoder, machine, &work, deadline, stats, err));
         if (work.n_rows == 0)
             return RRK_OK;
         RRK_TRY(encode_work(encoder, machine, &work, deadline, stats, err));

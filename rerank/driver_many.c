@@ -11,10 +11,14 @@
 /* Rows a round aims at: enough to fill batches of equal lengths, few enough to hold in memory. */
 enum { ROUND_ROWS = 2048 };
 
+/* Lists of a round whose query the encoder reads apart: what is kept of one may be a megabyte. */
+enum { ROUND_QUERIES = 128 };
+
 typedef struct flight {
     rank_machine *machine;
     const rank_task *task;
     rank_work work;
+    bool has_query; /* the encoder keeps something of it */
 } flight;
 
 typedef struct many {
@@ -26,7 +30,8 @@ typedef struct many {
     flight *flights; /* [cap_flights]; owned, and so are the machines in it */
     size_t n_flights;
     size_t cap_flights;
-    size_t n_rows; /* of all flights' work */
+    size_t n_rows;    /* of all flights' work */
+    size_t n_queries; /* of all flights */
     const base_deadline *deadline;
     rank_done_fn done;
     void *ctx;
@@ -63,13 +68,16 @@ static rrk_status add_flight(many *m, rrk_error *err)
     m->n_flights++;
     m->next_task++;
     RRK_TRY(blame(f->task, f->machine->strategy->next(f->machine, &f->work, err), err));
+    f->has_query = f->work.query != NULL;
+    RRK_TRY(blame(f->task, rank_do_list_work(m->encoder, f->machine, &f->work, m->deadline, m->stats, err), err));
+    m->n_queries += f->has_query;
     m->n_rows += f->work.n_rows;
     return RRK_OK;
 }
 
 static rrk_status fill_round(many *m, rrk_error *err)
 {
-    while (m->next_task < m->n_tasks && m->n_rows < ROUND_ROWS) {
+    while (m->next_task < m->n_tasks && m->n_rows < ROUND_ROWS && m->n_queries < ROUND_QUERIES) {
         RRK_TRY(base_deadline_check(m->deadline, err));
         RRK_TRY(add_flight(m, err));
     }
@@ -101,7 +109,7 @@ static rrk_status advance(many *m, flight *f, const float *results, bool *landed
         RRK_TRY(m->strategy->accept(f->machine, &(rank_results){.rows = results}, err));
         RRK_TRY(m->strategy->next(f->machine, &f->work, err));
     }
-    RRK_TRY(rank_do_anchors(m->encoder, f->machine, &f->work, m->deadline, m->stats, err));
+    RRK_TRY(rank_do_list_work(m->encoder, f->machine, &f->work, m->deadline, m->stats, err));
     *landed = f->work.n_rows == 0;
     if (!*landed)
         return RRK_OK;
@@ -122,6 +130,7 @@ static rrk_status land_round(many *m, const float *results, rrk_error *err)
         results += n_results;
         if (landed) {
             m->strategy->stop(f.machine);
+            m->n_queries -= f.has_query;
         } else {
             m->n_rows += f.work.n_rows;
             m->flights[kept++] = f;

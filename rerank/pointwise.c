@@ -42,11 +42,10 @@ static rrk_status add_passage(rank_pointwise *m, const rank_task *task, size_t i
 
 rrk_status rank_pointwise_add_all(rank_pointwise *m, const rank_task *task, const rank_frame *frame, rrk_error *err)
 {
-    size_t max = enc_max_tokens(task->encoder), taken = frame->before.len + frame->after.len;
-    if (taken >= max)
-        return base_fail(err, RRK_E_INVALID, 0, "a row of %zu tokens has no room for text beside the prompt", max);
+    size_t room;
+    RRK_TRY(rank_room_in_row(task->encoder, frame, &room, err));
     for (size_t i = 0; i < task->n_passages; i++)
-        RRK_TRY(add_passage(m, task, i, frame, max - taken, err));
+        RRK_TRY(add_passage(m, task, i, frame, room, err));
     return RRK_OK;
 }
 
@@ -88,4 +87,12 @@ void rank_pointwise_stop(rank_machine *machine)
     rank_rows_free(&m->rows);
     base_free(m->scores);
     base_free(m);
+}
+
+double rank_dot(const float *a, const float *b, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += (double)a[i] * (double)b[i];
+    return sum;
 }

@@ -85,6 +85,26 @@ rrk_status rank_ids_add_text(enc_ids *part, const rrk_encoder *encoder, const ch
     return rank_ids_add(part, ids.ids, ids.len, err);
 }
 
+rrk_status rank_frame_of_text(const rrk_encoder *encoder, rrk_embed_kind kind, rank_frame *frame, rrk_error *err)
+{
+    const enc_specials *special = enc_special_ids(encoder);
+    enc_ids prompt RRK_AUTO(enc_ids_free) = {0};
+    RRK_TRY(enc_tokenize(encoder, enc_prompt(encoder, kind), SIZE_MAX, &prompt, NULL, err));
+    RRK_TRY(rank_ids_add(&frame->before, &special->cls, special->cls >= 0, err));
+    RRK_TRY(rank_ids_add(&frame->before, prompt.ids, prompt.len, err));
+    return rank_ids_add(&frame->after, &special->sep, 1, err);
+}
+
+rrk_status rank_room_in_row(const rrk_encoder *encoder, const rank_frame *frame, size_t *out, rrk_error *err)
+{
+    size_t max = enc_max_tokens(encoder), taken = frame->before.len + frame->after.len;
+    *out = 0;
+    if (taken >= max)
+        return base_fail(err, RRK_E_INVALID, 0, "a row of %zu tokens has no room for text beside the prompt", max);
+    *out = max - taken;
+    return RRK_OK;
+}
+
 rrk_status rank_rows_add_framed(rank_rows *rows, uint32_t passage, const rank_frame *frame, const int32_t *ids,
                                 size_t n, rrk_error *err)
 {
@@ -177,4 +197,15 @@ rrk_status rank_query_ids(const rank_task *task, size_t limit, enc_ids *out, rrk
 {
     size_t cap = task->options->max_query_tokens ? RRK_MIN(task->options->max_query_tokens, limit) : limit;
     return enc_tokenize(task->encoder, task->query, cap, out, NULL, err);
+}
+
+rrk_status rank_rows_add_query(rank_rows *rows, const rank_task *task, size_t cap, rrk_error *err)
+{
+    rank_frame frame RRK_AUTO(rank_frame_free) = {0};
+    RRK_TRY(rank_frame_of_text(task->encoder, RRK_EMBED_QUERY, &frame, err));
+    size_t room;
+    RRK_TRY(rank_room_in_row(task->encoder, &frame, &room, err));
+    enc_ids query RRK_AUTO(enc_ids_free) = {0};
+    RRK_TRY(rank_query_ids(task, RRK_MIN(cap, room), &query, err));
+    return rank_rows_add_framed(rows, RANK_NO_PASSAGE, &frame, query.ids, query.len, err);
 }

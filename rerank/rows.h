@@ -35,6 +35,12 @@ void rank_frame_free(rank_frame *frame); /* also for RRK_AUTO */
 rrk_status rank_ids_add(enc_ids *part, const int32_t *ids, size_t n, rrk_error *err);
 rrk_status rank_ids_add_text(enc_ids *part, const rrk_encoder *encoder, const char *text, rrk_error *err);
 
+/* A text of an embedding model's: [CLS], which T5 lacks, the prompt of its kind, the text, [SEP]. */
+rrk_status rank_frame_of_text(const rrk_encoder *encoder, rrk_embed_kind kind, rank_frame *frame, rrk_error *err);
+
+/* How many tokens of text a row has room for beside the frame; RRK_E_INVALID when it is none. */
+rrk_status rank_room_in_row(const rrk_encoder *encoder, const rank_frame *frame, size_t *out, rrk_error *err);
+
 /* Starts a row; ids are then added to it until the next one starts. */
 rrk_status rank_rows_begin(rank_rows *rows, uint32_t passage, rrk_error *err);
 rrk_status rank_rows_add(rank_rows *rows, const int32_t *ids, size_t n, rrk_error *err);
@@ -66,5 +72,8 @@ bool rank_cut_chunk(const rank_cut *cut, size_t c, const int32_t **ids, size_t *
 
 /* The query's ids, cut at the caller's cap and at most limit. */
 rrk_status rank_query_ids(const rank_task *task, size_t limit, enc_ids *out, rrk_error *err);
+
+/* The query as a row of its own, as an embedding model reads it: at most cap ids of it, and what fits. */
+rrk_status rank_rows_add_query(rank_rows *rows, const rank_task *task, size_t cap, rrk_error *err);
 
 #endif

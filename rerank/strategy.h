@@ -22,11 +22,13 @@ typedef struct rank_task {
     size_t n_passages;
     const rrk_rank_options *options; /* checked, all fields in range */
     size_t number;                   /* the caller's request, for its hits and for messages */
-    double *view_scores;             /* "mvp": [n_passages, enc_n_views()] for finish() to fill; NULL: nobody asks */
+    const struct rrk_views *views;   /* "mvp": checked, for accept() to fill; NULL: nobody asks */
 } rank_task;
 
-/* What next() hands out, valid until accept(): one of the three kinds. None: nothing more to do. */
+/* What next() hands out, valid until accept(): one of the four kinds. None: nothing more to do. */
 typedef struct rank_work {
+    /* A query for enc_query_read(). */
+    const enc_row *query;
     /* Rows to encode. */
     const enc_row *rows;
     size_t n_rows;
@@ -34,6 +36,7 @@ typedef struct rank_work {
     /* One list's vectors, of which enc_anchors() makes scores. */
     const float *vectors; /* [n_vectors, enc_output_dim()] */
     size_t n_vectors;
+    float *anchors; /* [enc_output_dim()] where the machine wants the views' anchors; NULL: nowhere */
     /* Prompts to answer. */
     const llm_prompt *prompts;
     size_t n_prompts;
@@ -41,6 +44,7 @@ typedef struct rank_work {
 
 /* What became of the work, as it was handed out last. */
 typedef struct rank_results {
+    enc_query *query;                /* the machine's from here on */
     const float *rows;               /* [n_rows, enc_output_dim()] */
     const float *views;              /* [n_vectors, enc_n_views()] */
     const llm_reply *const *replies; /* [n_prompts], none of them failed */

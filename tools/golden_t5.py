@@ -87,8 +87,8 @@ def layer_norm(x, w, name):
     return torch.nn.functional.layer_norm(x, x.shape[-1:], w[name + ".weight"], w[name + ".bias"], 1e-12)
 
 
-def build_mvp_bert(n_layers, n_decoder, d, heads, ff):
-    """BertModel and the tensors of the head."""
+def build_mvp_bert(n_layers, n_decoder, d, heads, ff, views=(0, 0)):
+    """BertModel and the tensors of the head; views: how many of the block layout, and their layers from which on."""
     w = Weights()
 
     def linear(name, n_out, n_in):
@@ -99,11 +99,7 @@ def build_mvp_bert(n_layers, n_decoder, d, heads, ff):
         w.add(name + ".weight", "gain", d)
         w.add(name + ".bias", "shift", d)
 
-    for table, rows in (("word", VOCAB), ("position", POSITIONS), ("token_type", 2)):
-        w.add(f"embeddings.{table}_embeddings.weight", "table", rows, d)
-    norm("embeddings.LayerNorm")
-    for i in range(n_layers):
-        layer = f"encoder.layer.{i}."
+    def add_layer(layer):
         for part in ("query", "key", "value"):
             linear(layer + "attention.self." + part, d, d)
         linear(layer + "attention.output.dense", d, d)
@@ -111,6 +107,12 @@ def build_mvp_bert(n_layers, n_decoder, d, heads, ff):
         linear(layer + "intermediate.dense", ff, d)
         linear(layer + "output.dense", d, ff)
         norm(layer + "output.LayerNorm")
+
+    for table, rows in (("word", VOCAB), ("position", POSITIONS), ("token_type", 2)):
+        w.add(f"embeddings.{table}_embeddings.weight", "table", rows, d)
+    norm("embeddings.LayerNorm")
+    for i in range(n_layers):
+        add_layer(f"encoder.layer.{i}.")
     w.add("mvp.start", "table", d)
     for i in range(n_decoder):
         layer = f"mvp.decoder.{i}."
@@ -120,6 +122,10 @@ def build_mvp_bert(n_layers, n_decoder, d, heads, ff):
         linear(layer + "ffn.in", ff, d)
         linear(layer + "ffn.out", d, ff)
         norm(layer + "ffn_norm")
+    if views[0]:
+        w.add("mvp.views", "table", views[0], d)
+        for i in range(views[1], n_layers):
+            add_layer(f"mvp.view_layer.{i}.")
     config = BertConfig(vocab_size=VOCAB, hidden_size=d, num_hidden_layers=n_layers, num_attention_heads=heads,
                         intermediate_size=ff, hidden_act="gelu", max_position_embeddings=POSITIONS, type_vocab_size=2,
                         layer_norm_eps=1e-12)

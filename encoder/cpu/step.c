@@ -40,7 +40,7 @@ rrk_status cpu_add_cross(enc_device *device, const enc_weight *keys, const enc_w
 static cpu_rows rows_of(const enc_session *session, const enc_keys *keys, size_t query, size_t d)
 {
     if (keys->host)
-        return (cpu_rows){keys->host + query * d, session->batch.n_tokens * d, keys->n_rows};
+        return (cpu_rows){keys->host + query * d, keys->host_stride, keys->n_rows};
     const float *data = session->slots[keys->slot].data + (size_t)keys->start[query] * d;
     return (cpu_rows){data, d, keys->start[query + 1] - keys->start[query]};
 }

@@ -164,7 +164,7 @@ static test_call *prepare(int32_t number, size_t n_rows, uint32_t n_tokens)
     for (size_t i = 0; i < n_rows; i++) {
         c->ids[i][0] = number;
         c->ids[i][1] = (int32_t)i;
-        c->rows[i] = (enc_row){c->ids[i], n_tokens, n_tokens};
+        c->rows[i] = (enc_row){c->ids[i], n_tokens, n_tokens, NULL};
     }
     return c;
 }

@@ -10,6 +10,7 @@
 #define MVP_BERT(more)                                                                                                 \
     "{\"architectures\":[\"RrkMvpBert\"],\"num_hidden_layers\":2,\"hidden_size\":16,\"num_attention_heads\":2,"        \
     "\"intermediate_size\":16,\"vocab_size\":100,\"max_position_embeddings\":64" more "}"
+#define BLOCK(more) MVP_BERT(",\"n_views\":1,\"mvp_attention\":\"block\"" more)
 
 static rrk_status read_config(const char *json, enc_config *out, rrk_error *err)
 {
@@ -76,6 +77,19 @@ static const struct {
      "mvp_decoder_layers"},
     {MVP_BERT(",\"n_views\":1,\"mvp_score_scale\":0.01"), MVP_BERT(",\"n_views\":1,\"mvp_score_scale\":0"),
      "mvp_score_scale"},
+    {BLOCK(",\"mvp_view_from\":1"), BLOCK(",\"mvp_view_from\":2"), "mvp_view_from"},
+    {BLOCK(",\"mvp_cosine_scale\":0"), BLOCK(",\"mvp_cosine_scale\":-0.01"), "mvp_cosine_scale"},
+    {BLOCK(",\"mvp_cosine_scale\":8388608"), BLOCK(",\"mvp_cosine_scale\":8388609"), "mvp_cosine_scale"},
+    {BLOCK(",\"mvp_view_kv\":\"own\""), MVP_BERT(",\"n_views\":1,\"mvp_view_kv\":\"own\""), "mvp_view_kv"},
+    {BLOCK(""), MVP_BERT(",\"n_views\":1,\"mvp_view_from\":0"), "mvp_view_from"},
+    {BLOCK(",\"mvp_calibration\":[1e-9,0]"), BLOCK(",\"mvp_calibration\":[0,0]"), "mvp_calibration"},
+    {BLOCK(",\"mvp_calibration\":[8388608,-8388608]"), BLOCK(",\"mvp_calibration\":[8388609,0]"), "mvp_calibration"},
+    {BLOCK(",\"mvp_calibration\":null"), BLOCK(",\"mvp_calibration\":[1,8388609]"), "mvp_calibration"},
+    {BLOCK(",\"mvp_calibration\":[1,2]"), BLOCK(",\"mvp_calibration\":[1]"), "two numbers"},
+    {BLOCK(""), BLOCK(",\"mvp_calibration\":[1,\"2\"]"), "two numbers"},
+    {BLOCK(""), BLOCK(",\"mvp_calibration\":3"), "two numbers"},
+    {PLAIN(",\"n_views\":1,\"mvp_calibration\":[1,2]"), PLAIN(",\"n_views\":1,\"mvp_calibration\":[-1,2]"),
+     "mvp_calibration"},
 };
 
 Test(config_t5, limits_hold)
@@ -97,7 +111,8 @@ Test(config_t5, what_is_not_known_is_refused_by_name)
     } CASES[] = {
         {PLAIN(",\"feed_forward_proj\":\"gated-silu\""), "silu"},
         {PLAIN(",\"feed_forward_proj\":\"swish\""), "swish"},
-        {MVP_BERT(",\"n_views\":4,\"mvp_attention\":\"block\""), "block"},
+        {MVP_BERT(",\"n_views\":4,\"mvp_attention\":\"sparse\""), "sparse"},
+        {BLOCK(",\"mvp_view_kv\":\"both\""), "both"},
     };
     for (size_t i = 0; i < RRK_COUNT(CASES); i++) {
         enc_config c;
@@ -112,6 +127,17 @@ Test(config_t5, the_multi_view_head_on_bert_has_defaults)
     enc_config c RRK_AUTO(enc_config_free) = read_good(MVP_BERT(",\"n_views\":4"));
     cr_assert(c.family == ENC_FAMILY_BERT && c.head == RRK_HEAD_VIEWS && c.n_views == 4);
     cr_assert(c.mvp.n_decoder_layers == 1 && c.mvp.score_scale == 0.25f);
+    cr_assert(!c.mvp.is_block && !c.calibration.is_known);
+}
+
+Test(config_t5, the_block_layout_has_defaults_and_keys)
+{
+    enc_config plain RRK_AUTO(enc_config_free) = read_good(BLOCK(""));
+    cr_assert(plain.mvp.is_block && !plain.mvp.shares_keys && plain.mvp.view_from == 0 && plain.mvp.cosine_scale == 1);
+    enc_config c RRK_AUTO(enc_config_free) = read_good(
+        BLOCK(",\"mvp_view_from\":1,\"mvp_view_kv\":\"backbone\",\"mvp_cosine_scale\":2,\"mvp_calibration\":[3,-4]"));
+    cr_assert(c.mvp.shares_keys && c.mvp.view_from == 1 && c.mvp.cosine_scale == 2);
+    cr_assert(c.calibration.is_known && c.calibration.slope == 3 && c.calibration.intercept == -4);
 }
 
 Test(config_t5, views_can_be_set_where_there_is_a_decoder)

@@ -117,7 +117,7 @@ void tiny_rows(const tiny_shape *shape, int32_t ids[TINY_N_ROWS][TINY_MAX_ROW], 
     for (uint64_t r = 0; r < TINY_N_ROWS; r++) {
         for (uint64_t i = 0; i < LENGTHS[r]; i++)
             ids[r][i] = 5 + (int32_t)(base_rng_at(7, r * 1000 + i) % (TINY_VOCAB - 5));
-        rows[r] = (enc_row){ids[r], LENGTHS[r], shape->cross && !shape->roberta ? LENGTHS[r] / 2 : LENGTHS[r]};
+        rows[r] = (enc_row){ids[r], LENGTHS[r], shape->cross && !shape->roberta ? LENGTHS[r] / 2 : LENGTHS[r], NULL};
     }
 }
 

@@ -2,7 +2,7 @@
 #include "tiny_t5.h"
 #include "base/rng.h"
 
-enum { BUCKETS = 32, FIRST_SEED = 5000, MAX_NAME = 160 };
+enum { BUCKETS = 32, MAX_NAME = 160 };
 
 const t5_shape T5_SHAPES[T5_N_SHAPES] = {
     {"v10", RRK_HEAD_EMBEDDING, false, 3, 0, 64, 4, 16, 128, false, true},
@@ -137,11 +137,9 @@ static void add_norm(tiny_writer *w, const char *prefix, const char *name, uint3
     tiny_add(w, full, TINY_SHIFT, d, 0);
 }
 
-static void add_bert_layer(tiny_writer *w, const t5_shape *s, size_t i)
+void t5_add_bert_layer(tiny_writer *w, const t5_shape *s, const char *layer)
 {
-    char layer[64];
     uint32_t d = s->d_model;
-    snprintf(layer, sizeof layer, "encoder.layer.%zu.", i);
     add_linear(w, layer, "attention.self.query", d, d);
     add_linear(w, layer, "attention.self.key", d, d);
     add_linear(w, layer, "attention.self.value", d, d);
@@ -167,28 +165,31 @@ static void add_mvp_layer(tiny_writer *w, const t5_shape *s, size_t i)
     add_norm(w, layer, "ffn_norm", d);
 }
 
-static void add_mvp_bert(tiny_writer *w, const t5_shape *s)
+void t5_add_mvp_bert(tiny_writer *w, const t5_shape *s)
 {
     tiny_add(w, "embeddings.word_embeddings.weight", TINY_TABLE, TINY_VOCAB, s->d_model);
     tiny_add(w, "embeddings.position_embeddings.weight", TINY_TABLE, T5_POSITIONS, s->d_model);
     tiny_add(w, "embeddings.token_type_embeddings.weight", TINY_TABLE, 2, s->d_model);
     add_norm(w, "embeddings.", "LayerNorm", s->d_model);
-    for (size_t i = 0; i < s->n_layers; i++)
-        add_bert_layer(w, s, i);
+    for (size_t i = 0; i < s->n_layers; i++) {
+        char layer[64];
+        snprintf(layer, sizeof layer, "encoder.layer.%zu.", i);
+        t5_add_bert_layer(w, s, layer);
+    }
     tiny_add(w, "mvp.start", TINY_TABLE, s->d_model, 0);
     for (size_t i = 0; i < s->n_decoder_layers; i++)
         add_mvp_layer(w, s, i);
 }
 
-static void write_mvp_bert_config(folder *f, const t5_shape *s, const char *more)
+void t5_write_mvp_bert_config(folder *f, const t5_shape *s, uint32_t n_views, const char *more)
 {
     char json[1024];
     snprintf(json, sizeof json,
              "{\"architectures\":[\"RrkMvpBert\"],\"model_type\":\"bert\",\"hidden_size\":%u,"
              "\"num_hidden_layers\":%u,\"num_attention_heads\":%u,\"intermediate_size\":%u,\"vocab_size\":%d,"
-             "\"max_position_embeddings\":%d,\"layer_norm_eps\":1e-12,\"n_views\":%d,"
+             "\"max_position_embeddings\":%d,\"layer_norm_eps\":1e-12,\"n_views\":%u,"
              "\"mvp_decoder_layers\":%u%s}",
-             s->d_model, s->n_layers, s->n_heads, s->d_ff, TINY_VOCAB, T5_POSITIONS, T5_N_VIEWS, s->n_decoder_layers,
+             s->d_model, s->n_layers, s->n_heads, s->d_ff, TINY_VOCAB, T5_POSITIONS, n_views, s->n_decoder_layers,
              more);
     folder_text(f, "config.json", json);
 }
@@ -198,10 +199,10 @@ void t5_write(folder *f, const t5_shape *shape, const t5_twist *twist)
     static const t5_twist NONE;
     twist = twist ? twist : &NONE;
     const char *more = twist->config ? twist->config : "";
-    tiny_writer w = tiny_writer_new(f, FIRST_SEED, twist->break_tensor);
+    tiny_writer w = tiny_writer_new(f, T5_FIRST_SEED, twist->break_tensor);
     if (shape->is_bert) {
-        add_mvp_bert(&w, shape);
-        write_mvp_bert_config(f, shape, more);
+        t5_add_mvp_bert(&w, shape);
+        t5_write_mvp_bert_config(f, shape, T5_N_VIEWS, more);
     } else {
         add_t5(&w, shape, twist);
         write_t5_config(f, shape, more);
@@ -214,7 +215,7 @@ void t5_rows(const t5_shape *shape, int32_t ids[T5_N_ROWS][T5_MAX_ROW], enc_row 
     for (uint64_t r = 0; r < T5_N_ROWS; r++) {
         for (uint64_t i = 0; i < LENGTHS[r]; i++)
             ids[r][i] = 5 + (int32_t)(base_rng_at(7, r * 1000 + i) % (TINY_VOCAB - 5));
-        rows[r] = (enc_row){ids[r], LENGTHS[r], shape->is_bert ? LENGTHS[r] / 2 : LENGTHS[r]};
+        rows[r] = (enc_row){ids[r], LENGTHS[r], shape->is_bert ? LENGTHS[r] / 2 : LENGTHS[r], NULL};
     }
 }
 

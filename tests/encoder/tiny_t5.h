@@ -25,7 +25,8 @@ enum {
     T5_N_ROWS = 14,
     T5_MAX_ROW = 250,
     T5_N_VIEWS = 4,
-    T5_POSITIONS = 260
+    T5_POSITIONS = 260,
+    T5_FIRST_SEED = 5000
 };
 extern const t5_shape T5_SHAPES[T5_N_SHAPES];
 const t5_shape *t5_shape_of(const char *name);
@@ -37,6 +38,11 @@ typedef struct t5_twist {
     const char *words_name;   /* of the table of embeddings, instead of "shared.weight" */
     const char *config;       /* more keys of config.json, with a comma before each */
 } t5_twist;
+
+/* Parts of the one on BERT, for what is made of more: the tensors of the model, of one layer, and config.json. */
+void t5_add_mvp_bert(tiny_writer *w, const t5_shape *s);
+void t5_add_bert_layer(tiny_writer *w, const t5_shape *s, const char *layer);
+void t5_write_mvp_bert_config(folder *f, const t5_shape *s, uint32_t n_views, const char *more);
 
 void t5_write(folder *f, const t5_shape *shape, const t5_twist *twist);
 

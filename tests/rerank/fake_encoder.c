@@ -99,6 +99,21 @@ size_t enc_n_views(const rrk_encoder *encoder)
     return encoder->head == RRK_HEAD_VIEWS ? FAKE_VIEWS : 0;
 }
 
+bool enc_reads_query_apart(const rrk_encoder *encoder)
+{
+    return encoder->is_block;
+}
+
+const enc_calibration *enc_calibration_of(const rrk_encoder *encoder)
+{
+    return &encoder->calibration;
+}
+
+struct enc_query {
+    rrk_encoder *encoder;
+    float counts[FAKE_DIM];
+};
+
 bool enc_has_answer(const rrk_encoder *encoder, enc_answer answer)
 {
     return encoder->head == RRK_HEAD_SEQ2SEQ && !encoder->lacks_answers;
@@ -125,7 +140,7 @@ size_t enc_output_dim(const rrk_encoder *encoder)
     case RRK_HEAD_CROSS:
         return 1;
     case RRK_HEAD_VIEWS:
-        return (size_t)FAKE_VIEWS * FAKE_DIM;
+        return (size_t)FAKE_VIEWS * FAKE_DIM + encoder->is_block;
     case RRK_HEAD_SEQ2SEQ:
         return ENC_N_ANSWERS;
     case RRK_HEAD_EMBEDDING:
@@ -183,12 +198,55 @@ static void remember(rrk_encoder *encoder, const enc_row *row)
     encoder->last_type1_from = row->type1_from;
 }
 
+static void count_words(const enc_row *row, float counts[FAKE_DIM])
+{
+    memset(counts, 0, FAKE_DIM * sizeof *counts);
+    for (uint32_t i = 0; i < row->n_ids; i++)
+        counts[row->ids[i] % FAKE_DIM] += row->ids[i] >= 100 && row->ids[i] < 100000;
+}
+
+rrk_status enc_query_read(enc_query **out, rrk_encoder *encoder, const enc_row *row, const base_deadline *deadline,
+                          rrk_error *err)
+{
+    RRK_TRY(base_deadline_check(deadline, err));
+    if (++encoder->n_calls == encoder->fail_call)
+        return base_fail(err, RRK_E_DEVICE, 7, "the device is gone");
+    enc_query *query = base_calloc(1, sizeof *query);
+    if (!query)
+        return base_fail_nomem(err, sizeof *query);
+    query->encoder = encoder;
+    count_words(row, query->counts);
+    remember(encoder, row);
+    encoder->longest_query = RRK_MAX(encoder->longest_query, (size_t)row->n_ids);
+    encoder->n_queries_read++;
+    encoder->most_queries = RRK_MAX(encoder->most_queries, ++encoder->n_queries);
+    *out = query;
+    return RRK_OK;
+}
+
+void enc_query_free(enc_query *query)
+{
+    if (query)
+        query->encoder->n_queries--;
+    base_free(query);
+}
+
+static void add_query(const rrk_encoder *encoder, const enc_row *row, float *out)
+{
+    float counts[FAKE_DIM];
+    count_words(row, counts);
+    for (size_t i = 0; i < FAKE_DIM; i++)
+        out[FAKE_VIEWS * FAKE_DIM] += counts[i] * row->query->counts[i];
+}
+
 static void run_row(rrk_encoder *encoder, const enc_row *row, float *out)
 {
     remember(encoder, row);
     memset(out, 0, enc_output_dim(encoder) * sizeof *out);
     if (encoder->head == RRK_HEAD_CROSS)
         out[0] = score_pair(row);
+    if (encoder->is_block)
+        add_query(encoder, row, out);
     for (uint32_t i = 0; i < row->n_ids; i++) {
         bool is_word = row->ids[i] >= 100 && row->ids[i] < 100000;
         if (encoder->head == RRK_HEAD_EMBEDDING && row->ids[i] >= 100)
@@ -220,17 +278,20 @@ rrk_status enc_run(rrk_encoder *encoder, const enc_row *rows, size_t n_rows, flo
 }
 
 /* An anchor is the sum of the view's vectors: like the real one, it does not depend on their order. */
-rrk_status enc_anchors(rrk_encoder *encoder, const float *vectors, size_t n, float *scores,
+rrk_status enc_anchors(rrk_encoder *encoder, const float *vectors, size_t n, float *scores, float *anchors,
                        const base_deadline *deadline, rrk_error *err)
 {
     RRK_TRY(base_deadline_check(deadline, err));
     encoder->n_anchor_calls++;
-    float anchors[FAKE_VIEWS * FAKE_DIM] = {0};
-    size_t dim = RRK_COUNT(anchors);
+    float sums[FAKE_VIEWS * FAKE_DIM] = {0};
+    size_t dim = RRK_COUNT(sums), stride = enc_output_dim(encoder);
     for (size_t i = 0; i < n * dim; i++)
-        anchors[i % dim] += vectors[i];
-    memset(scores, 0, n * FAKE_VIEWS * sizeof *scores);
+        sums[i % dim] += vectors[i / dim * stride + i % dim];
+    if (anchors)
+        memcpy(anchors, sums, sizeof sums);
+    for (size_t i = 0; i < n * FAKE_VIEWS; i++)
+        scores[i] = encoder->is_block ? vectors[i / FAKE_VIEWS * stride + dim] : 0;
     for (size_t i = 0; i < n * dim; i++)
-        scores[i / FAKE_DIM] += anchors[i % dim] * vectors[i];
+        scores[i / FAKE_DIM] += sums[i % dim] * vectors[i / dim * stride + i % dim];
     return RRK_OK;
 }

@@ -34,6 +34,12 @@ struct rrk_encoder {
     bool is_t5;   /* no token begins a row */
     bool is_xlmr; /* pairs have two separators and one token type */
     bool lacks_answers;
+    bool is_block;               /* reads queries apart, as embeddings; its passages' rows add the dot product */
+    enc_calibration calibration; /* unknown */
+    size_t n_queries;            /* that are read and not freed */
+    size_t n_queries_read;
+    size_t longest_query; /* row */
+    size_t most_queries;  /* at a time */
 };
 
 rrk_encoder fake_encoder(rrk_encoder_head head, size_t max_tokens);

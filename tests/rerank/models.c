@@ -5,6 +5,7 @@
 #define RRK_EXPERIMENTAL
 #include "base/rng.h"
 #include "encoder/encoder.h"
+#include "tests/encoder/tiny_block.h"
 #include "tests/encoder/tiny_spiece.h"
 #include "tests/encoder/tiny_t5.h"
 #include <rrk/rerank.h>
@@ -24,6 +25,12 @@ typedef struct rig {
 static rig rig_write(const char *shape)
 {
     rig r = {.f = folder_new()};
+    for (size_t i = 0; i < BLOCK_N_SHAPES; i++) {
+        if (strcmp(BLOCK_SHAPES[i].bert.name, shape) == 0) {
+            block_write(&r.f, &BLOCK_SHAPES[i], NULL, ",\"mvp_calibration\":[2,-0.5]");
+            return r;
+        }
+    }
     const t5_shape *s = t5_shape_of(shape);
     t5_write(&r.f, s, NULL);
     if (s->is_bert)
@@ -83,7 +90,8 @@ static const struct {
     const char *shape, *strategy;
     size_t n_views;
 } MODELS[] = {
-    {"mvp10", "mvp", 4}, {"mvp11", "mvp", 3}, {"mvpbert", "mvp", 0}, {"mono10", "monot5", 0}, {"mono11", "rankt5", 0},
+    {"mvp10", "mvp", 4},     {"mvp11", "mvp", 3}, {"mvpbert", "mvp", 0}, {"mono10", "monot5", 0},
+    {"mono11", "rankt5", 0}, {"own", "mvp", 0},   {"shared", "mvp", 0},  {"one", "mvp", 0},
 };
 
 /* The passages of a list in another order, and where each has come from. */
@@ -179,22 +187,129 @@ Test(models, views_explain_the_scores)
     rig r = rig_open("mvp11", "mvp", 3);
     char texts[N_PASSAGES][TEXT_BYTES];
     rrk_passage passages[N_PASSAGES] = {0};
-    double scores[N_PASSAGES], views[N_PASSAGES * 3];
+    double scores[N_PASSAGES], views[N_PASSAGES * 3], cosines[3 * 3];
+    rrk_views asked = {sizeof asked, 3, views, cosines};
+    rrk_hit hits[N_PASSAGES];
+    size_t n_hits = N_PASSAGES;
     for (size_t i = 0; i < N_PASSAGES; i++) {
         write_text(texts[i], i);
         passages[i].text = rrk_text_of(texts[i]);
     }
     scores_of(&r, passages, N_PASSAGES, scores);
     rrk_error err;
-    cr_assert_eq(
-        rrk_reranker_rank_views(r.reranker, rrk_text_of("word30 word31"), passages, N_PASSAGES, NULL, views, 3, &err),
-        RRK_OK, "%s", err.message);
+    cr_assert_eq(rrk_reranker_rank_views(r.reranker, rrk_text_of("word30 word31"), passages, N_PASSAGES, NULL, hits,
+                                         &n_hits, &asked, &err),
+                 RRK_OK, "%s", err.message);
     for (size_t i = 0; i < N_PASSAGES; i++)
         cr_assert_float_eq(scores[i], (views[3 * i] + views[3 * i + 1] + views[3 * i + 2]) / 3, 1e-6);
+    for (size_t i = 0; i < 9; i++)
+        cr_assert(i % 4 == 0 ? fabs(cosines[i] - 1) < 1e-9
+                             : fabs(cosines[i]) < 1 && cosines[i] == cosines[i % 3 * 3 + i / 3],
+                  "cosine %zu is %f", i, cosines[i]);
     rrk_encoder_info info = {.size = sizeof info};
     cr_assert_eq(rrk_encoder_get_info(r.encoder, &info, NULL), RRK_OK);
     cr_assert(info.n_views == 3 && info.head == RRK_HEAD_VIEWS);
     rig_close(&r);
+}
+
+/* --- the block layout --- */
+
+/* n words from word<first> on, in the caller's room. */
+static rrk_passage words(char *room, size_t size, unsigned first, size_t n)
+{
+    size_t at = 0;
+    room[0] = '\0';
+    for (size_t i = 0; i < n; i++)
+        at += (size_t)snprintf(room + at, size - at, "%sword%u", i ? " " : "", first + (unsigned)i % 500);
+    return (rrk_passage){.text = rrk_text_of(room)};
+}
+
+Test(models, a_block_passage_that_fills_its_row_is_cut_there)
+{
+    enum { LONGEST = T5_POSITIONS - 2, ROOM = LONGEST * 9 + 9 };
+    static char fits[ROOM], longer[ROOM];
+    rig r = rig_open("own", "mvp", 0);
+    double fit, cut;
+    rrk_passage one = words(fits, ROOM, 20, LONGEST), more = words(longer, ROOM, 20, LONGEST + 1);
+    scores_of(&r, &one, 1, &fit);
+    scores_of(&r, &more, 1, &cut);
+    cr_assert_eq(fit, cut, "%.9g, %.9g", fit, cut);
+    rrk_rank_options options;
+    rrk_rank_stats stats;
+    rrk_rank_options_init(&options);
+    rrk_rank_stats_init(&stats);
+    options.stats = &stats;
+    options.long_passage = RRK_LONG_CHUNK;
+    rrk_hit hit;
+    size_t n = 1;
+    rrk_error err;
+    cr_assert_eq(rrk_reranker_rank(r.reranker, rrk_text_of("word30"), &more, 1, &options, &hit, &n, &err), RRK_OK);
+    cr_assert(stats.n_chunked == 1 && stats.n_rows == 3, "two chunks and the query: %d", (int)stats.n_rows);
+    rig_close(&r);
+}
+
+Test(models, block_scores_of_many_lists_are_those_of_single_calls)
+{
+    enum { N = 150 };
+    rig r = rig_open("shared", "mvp", 0);
+    static char texts[N][TEXT_BYTES];
+    static rrk_passage passages[N];
+    static rrk_hit hits[N];
+    static rrk_rank_request requests[N];
+    for (size_t i = 0; i < N; i++) {
+        write_text(texts[i], i);
+        passages[i].text = rrk_text_of(texts[i]);
+        requests[i] = (rrk_rank_request){.query = rrk_text_of(texts[N - 1 - i]),
+                                         .passages = &passages[i],
+                                         .n_passages = 1,
+                                         .hits = &hits[i],
+                                         .n_hits = 1};
+    }
+    rrk_error err;
+    cr_assert_eq(rrk_reranker_rank_many(r.reranker, requests, N, NULL, &err), RRK_OK, "%s", err.message);
+    for (size_t i = 0; i < N; i += 10) {
+        rrk_hit alone;
+        size_t n = 1;
+        cr_assert_eq(rrk_reranker_rank(r.reranker, requests[i].query, &passages[i], 1, NULL, &alone, &n, &err), RRK_OK);
+        cr_assert_float_eq(alone.score, hits[i].score, 1e-5);
+    }
+    rig_close(&r);
+}
+
+static rrk_status rank_calibrated(const rig *r, const rrk_passage *passages, size_t n, rrk_hit *hits, rrk_error *err)
+{
+    rrk_rank_options options;
+    rrk_rank_options_init(&options);
+    options.calibrated = 1;
+    size_t n_hits = n;
+    return rrk_reranker_rank(r->reranker, rrk_text_of("word30 word31"), passages, n, &options, hits, &n_hits, err);
+}
+
+Test(models, calibrated_scores_are_probabilities_in_the_same_order)
+{
+    rig r = rig_open("own", "mvp", 0);
+    char texts[N_PASSAGES][TEXT_BYTES];
+    rrk_passage passages[N_PASSAGES] = {0};
+    rrk_hit plain[N_PASSAGES], calibrated[N_PASSAGES];
+    rrk_error err;
+    for (size_t i = 0; i < N_PASSAGES; i++) {
+        write_text(texts[i], i);
+        passages[i].text = rrk_text_of(texts[i]);
+    }
+    rank(&r, passages, N_PASSAGES, plain);
+    cr_assert_eq(rank_calibrated(&r, passages, N_PASSAGES, calibrated, &err), RRK_OK, "%s", err.message);
+    for (size_t i = 0; i < N_PASSAGES; i++) {
+        cr_assert_eq(calibrated[i].index, plain[i].index);
+        cr_assert_float_eq(calibrated[i].score, 1 / (1 + exp(-(2 * plain[i].score - 0.5))), 1e-6);
+    }
+    rrk_encoder_info info = {.size = sizeof info};
+    cr_assert_eq(rrk_encoder_get_info(r.encoder, &info, NULL), RRK_OK);
+    cr_assert(info.is_calibrated);
+    rig_close(&r);
+    rig none = rig_open("mvpbert", "mvp", 0);
+    cr_assert_eq(rank_calibrated(&none, passages, 1, calibrated, &err), RRK_E_UNSUPPORTED);
+    cr_assert(strstr(err.message, "mvp_calibration"), "%s", err.message);
+    rig_close(&none);
 }
 
 /* Rows are short, but all of them are in one list. */
@@ -225,7 +340,7 @@ Test(models, the_longest_list_that_is_allowed_works)
 static double answer(const rig *r, const int32_t *ids, uint32_t n, bool is_monot5)
 {
     float logits[ENC_N_ANSWERS];
-    enc_row row = {ids, n, n};
+    enc_row row = {ids, n, n, NULL};
     rrk_error err = {0};
     cr_assert_eq(enc_run(r->encoder, &row, 1, logits, NULL, &err), RRK_OK, "%s", err.message);
     double yes = exp((double)logits[ENC_ANSWER_TRUE]), no = exp((double)logits[ENC_ANSWER_FALSE]);
@@ -332,7 +447,7 @@ Test(models, an_encoder_alone_embeds)
     static const int32_t IDS[] = {50, 51, SPIECE_EOS};
     rrk_error err = {0};
     cr_assert_eq(rrk_encoder_embed(r.encoder, RRK_EMBED_PASSAGE, &text, 1, out, &err), RRK_OK, "%s", err.message);
-    enc_row row = {IDS, RRK_COUNT(IDS), RRK_COUNT(IDS)};
+    enc_row row = {IDS, RRK_COUNT(IDS), RRK_COUNT(IDS), NULL};
     cr_assert_eq(enc_run(r.encoder, &row, 1, want, NULL, &err), RRK_OK);
     for (size_t i = 0; i < 64; i++)
         cr_assert_float_eq(out[i], want[i], 1e-6);

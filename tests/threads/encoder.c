@@ -153,6 +153,11 @@ rrk_status enc_weights_require(const enc_weights *weights, const char *name, uin
     return RRK_OK;
 }
 
+bool enc_reads_query_apart(const rrk_encoder *encoder)
+{
+    return encoder->config.mvp.is_block;
+}
+
 rrk_status enc_check_owner(const rrk_encoder *encoder, rrk_error *err)
 {
     return base_owner_check(&encoder->owner, "encoder", err);
@@ -189,7 +194,7 @@ static void fill(request *r, uint64_t seed)
         uint32_t n = 1 + (uint32_t)(base_rng_at(seed, at++) % MAX_TOKENS);
         for (uint32_t t = 0; t < n; t++)
             r->ids[i][t] = (int32_t)(base_rng_at(seed, at++) % BAD_ID);
-        r->rows[i] = (enc_row){r->ids[i], n, n / 2};
+        r->rows[i] = (enc_row){r->ids[i], n, n / 2, NULL};
     }
 }
 
@@ -284,7 +289,7 @@ static int all_calls(rrk_encoder *encoder, bool bad_rows)
 
 int main(void)
 {
-    enc_device device = {&FAKE_OPS};
+    enc_device device = {.ops = &FAKE_OPS, .dtype = RRK_DTYPE_F32};
     rrk_encoder encoder;
     if (make(&encoder, &device, NULL) != RRK_OK)
         return 1;

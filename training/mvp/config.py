@@ -22,6 +22,7 @@ class Training:
     clip: float = 1.0
     amp: bool = True
     evaluate_every: int = 500
+    evaluate_sources: list[str] = field(default_factory=lambda: ["scifact", "medquad", "selqa", "fairytaleqa"])
     evaluate_queries: int = 100  # a source
     evaluate_depth: int = 30
     max_minutes: float = 75.0

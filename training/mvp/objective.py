@@ -59,7 +59,8 @@ def spread_scores(scores: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     n = mask.sum(-1, keepdim=True)
     mean = scores.masked_fill(~mask, 0).sum(-1, keepdim=True) / n
     centred = (scores - mean).masked_fill(~mask, 0)
-    return centred / ((centred.square().sum(-1, keepdim=True) / n).sqrt() + 1e-6)
+    # Under the root: a list of equal scores has a gradient too.
+    return centred / (centred.square().sum(-1, keepdim=True) / n + 1e-12).sqrt()
 
 
 def ensemble(scores: torch.Tensor, mask: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:

@@ -74,6 +74,8 @@ def evaluate(model: MvpBert, data: Data, training: config.Training, device, spli
     found: dict[str, list] = {}
     for one in data.by_split[split]:
         query = data.query(one)
+        if query.source not in training.evaluate_sources:
+            continue
         scored = found.setdefault(query.source, [])
         if len(scored) >= training.evaluate_queries:
             continue

@@ -35,6 +35,8 @@ def load_folder(folder: Path) -> MvpBert:
 class TextScorer:
     """Scores of a list from its texts, as doc/mvp-bert.md says to make the blocks; for `block`."""
 
+    max_query = 66  # with [CLS] and [SEP]
+
     def __init__(self, folder: Path, max_tokens: int):
         from tokenizers import Tokenizer
 
@@ -43,16 +45,18 @@ class TextScorer:
         self.tokenizer.no_truncation()
         self.tokenizer.no_padding()
 
-    def states(self, texts: list[str], max_tokens: int):
+    def ids(self, texts: list[str], max_tokens: int) -> list[list[int]]:
         first, last = (self.tokenizer.token_to_id(name) for name in ("[CLS]", "[SEP]"))
-        rows = [[first, *row.ids[: max_tokens - 2], last]
+        return [[first, *row.ids[: max_tokens - 2], last]
                 for row in self.tokenizer.encode_batch(texts, add_special_tokens=False)]
-        ids, lengths = pad(rows)
+
+    def states(self, texts: list[str], max_tokens: int):
+        ids, lengths = pad(self.ids(texts, max_tokens))
         return torch.stack(self.model.backbone.states(ids, lengths)[self.model.settings.view_from :], dim=2), lengths
 
     @torch.inference_mode()
     def scores(self, query: str, passages: list[str]) -> list[float]:
-        parts = self.states([query], 66), self.states(passages, self.max_tokens)
+        parts = self.states([query], self.max_query), self.states(passages, self.max_tokens)
         return self.model.block(*parts, torch.tensor([len(passages)])).scores[0].tolist()
 
 

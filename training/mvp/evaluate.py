@@ -11,7 +11,7 @@ from . import data, mine
 
 
 def rrk_ndcg(rrk: str, qrels: Path, run: Path) -> float:
-    text = subprocess.run([rrk, "eval", "-m", "ndcg_cut.10", "-c", str(qrels), str(run)], check=True,
+    text = subprocess.run([rrk, "eval", "-m", "ndcg_cut_10", "-c", str(qrels), str(run)], check=True,
                           capture_output=True, text=True).stdout
     return float(re.search(r"ndcg_cut_10\s+all\s+([0-9.]+)", text)[1])
 

@@ -29,7 +29,6 @@ class MvpSettings:
     cosine_scale: float = 20.0  # at the start; learnt
     maxsim_layer: int | None = None  # None: no such term; else the states that enter this layer, L for the last output
     maxsim_scale: float = 20.0  # at the start; learnt
-    maxsim_projects: bool = False  # through a learnt map, which is the identity at the start
     aggregation: str = "mean"  # max is for the ablation alone: rrk runs the mean
     train_backbone: bool = False
 
@@ -88,18 +87,14 @@ def wide(x: torch.Tensor) -> torch.Tensor:
     return x if x.dtype == torch.float64 else x.float()
 
 
-def maxsim(query: torch.Tensor, query_lengths: torch.Tensor, passage: torch.Tensor, passage_lengths: torch.Tensor,
-           by_length: bool = False) -> torch.Tensor:
+def maxsim(query: torch.Tensor, query_lengths: torch.Tensor, passage: torch.Tensor, passage_lengths: torch.Tensor):
     """How near every token of the query comes to some token of the passage: the mean over the query's tokens, without
-    [CLS] and [SEP], of the largest cosine with any token of the passage. Rows are pairs; 0 for an empty query.
-    by_length: a token of the query weighs as much as its vector is long."""
-    query = wide(query)
-    cosines = F.normalize(query, dim=-1) @ F.normalize(wide(passage), dim=-1).transpose(1, 2)
+    [CLS] and [SEP], of the largest cosine with any token of the passage. Rows are pairs; 0 for an empty query."""
+    cosines = F.normalize(wide(query), dim=-1) @ F.normalize(wide(passage), dim=-1).transpose(1, 2)
     best = cosines.masked_fill(~token_mask(passage_lengths, passage.shape[1])[:, None, :], -1).amax(-1)
     inside = token_mask(query_lengths - 1, query.shape[1])
     inside[:, 0] = False
-    weights = inside * query.norm(dim=-1) if by_length else inside.to(best.dtype)
-    return (best * weights).sum(1) / weights.sum(1).clamp(min=1e-6)
+    return (best * inside).sum(1) / inside.sum(1).clamp(min=1)
 
 
 @dataclass
@@ -125,8 +120,6 @@ class MvpBert(nn.Module):
             self.log_cosine_scale = nn.Parameter(torch.tensor(math.log(settings.cosine_scale)))
             if settings.maxsim_layer is not None:
                 self.log_maxsim_scale = nn.Parameter(torch.tensor(math.log(settings.maxsim_scale)))
-                if settings.maxsim_projects:
-                    self.mvp.maxsim = nn.Linear(d, d)
             backbone.requires_grad_(settings.train_backbone)
         self.reset()
 
@@ -143,9 +136,6 @@ class MvpBert(nn.Module):
                 for number, layer in self.mvp.view_layer.items():
                     layer.load_state_dict(copy.deepcopy(self.backbone.encoder.layer[int(number)].state_dict()))
                 self.mvp.decoder[-1].ffn_norm.weight.fill_(0.1)
-                if self.settings.maxsim_projects:
-                    nn.init.eye_(self.mvp.maxsim.weight)
-                    nn.init.zeros_(self.mvp.maxsim.bias)
 
     @property
     def cosine_scale(self) -> torch.Tensor:
@@ -167,17 +157,11 @@ class MvpBert(nn.Module):
                                          mean_pool(wide(p_states[:, :, -1]), p_lengths), dim=-1)
         base = self.cosine_scale * cosine
         if self.settings.maxsim_layer is not None:
-            if nearest is None or self.settings.maxsim_projects:
-                nearest = self.nearest(query, passages, list_of)
+            if nearest is None:
+                at = self.settings.maxsim_layer - self.settings.view_from
+                nearest = maxsim(q_states[list_of, :, at], q_lengths[list_of], p_states[:, :, at], p_lengths)
             base = base + self.log_maxsim_scale.exp() * nearest
         return self.judge(views, n_of, base)
-
-    def nearest(self, query: tuple, passages: tuple, list_of: torch.Tensor) -> torch.Tensor:
-        at, projects = self.settings.maxsim_layer - self.settings.view_from, self.settings.maxsim_projects
-        (q_states, q_lengths), (p_states, p_lengths) = query, passages
-        through = (lambda x: matmul(self.mvp.maxsim, x)) if projects else lambda x: x
-        return maxsim(through(q_states[:, :, at])[list_of], q_lengths[list_of], through(p_states[:, :, at]), p_lengths,
-                      by_length=projects)
 
     def joint(self, ids: torch.Tensor, lengths: torch.Tensor, types: torch.Tensor, n_of: torch.Tensor) -> Scores:
         last = self.backbone.states(ids, lengths, types)[-1]
@@ -212,8 +196,7 @@ class MvpBert(nn.Module):
                      "mvp_view_kv": settings.view_kv}
             if settings.maxsim_layer is not None:
                 keys |= {"mvp_maxsim_layer": settings.maxsim_layer,
-                         "mvp_maxsim_scale": self.log_maxsim_scale.exp().item(),
-                         "mvp_maxsim_projects": settings.maxsim_projects}
+                         "mvp_maxsim_scale": self.log_maxsim_scale.exp().item()}
         return keys
 
     def tensors(self) -> dict[str, torch.Tensor]:

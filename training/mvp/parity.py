@@ -26,7 +26,6 @@ def load_folder(folder: Path) -> MvpBert:
         settings.cosine_scale = keys["mvp_cosine_scale"]
         if keys.get("mvp_maxsim_scale"):
             settings.maxsim_layer, settings.maxsim_scale = keys["mvp_maxsim_layer"], keys["mvp_maxsim_scale"]
-            settings.maxsim_projects = keys.get("mvp_maxsim_projects", False)
     model = MvpBert(load_bert(folder)[0], settings)
     found = {name: value for name, value in load_file(folder / "model.safetensors").items() if name.startswith("mvp.")}
     model.mvp.load_state_dict({name.removeprefix("mvp."): value for name, value in found.items()})

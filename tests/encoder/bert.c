@@ -106,7 +106,7 @@ static void run_with(const cpu_kernels *table, const char *dir, const enc_row *r
     cr_assert_eq(enc_bert_model.load(&bert, device, &config, weights, &err), RRK_OK, "%s", err.message);
     enc_shape slots = enc_bert_model.shape(&config);
     cr_assert_eq(device->ops->session(device, &slots, &session, &err), RRK_OK, "%s", err.message);
-    enc_batch batch = {row->ids, positions, types, start, 1, row->n_ids};
+    enc_batch batch = {row->ids, positions, types, start, 1, row->n_ids, NULL};
     cr_assert_eq(enc_bert_model.run(bert, session, &batch, &(enc_stop){never, NULL}, out, &err), RRK_OK, "%s",
                  err.message);
     device->ops->session_free(session);
@@ -225,7 +225,7 @@ Test(bert, takes_the_longest_row_and_not_one_token_more)
     float out[64];
     rrk_error err = {0};
     cr_assert_eq(enc_max_tokens(encoder), TINY_POSITIONS);
-    enc_row row = {ids, TINY_POSITIONS, TINY_POSITIONS};
+    enc_row row = {ids, TINY_POSITIONS, TINY_POSITIONS, NULL};
     cr_assert_eq(enc_run(encoder, &row, 1, out, NULL, &err), RRK_OK, "%s", err.message);
     row.n_ids++;
     cr_assert_eq(enc_run(encoder, &row, 1, out, NULL, &err), RRK_E_INVALID);
@@ -385,7 +385,7 @@ Test(bert, embed_equals_rows_built_by_hand_and_names_a_bad_text)
     rrk_error err;
     cr_assert_eq(rrk_encoder_embed(encoder, RRK_EMBED_PASSAGE, texts, 3, out[0], &err), RRK_OK, "%s", err.message);
     int32_t ids[] = {2, 7, 900, 3};
-    enc_row row = {ids, 4, 4};
+    enc_row row = {ids, 4, 4, NULL};
     float *want = run_rows(encoder, &row, 1);
     for (size_t i = 0; i < 64; i++)
         cr_assert_float_eq(out[0][i], want[i], 1e-5);
@@ -457,7 +457,7 @@ Test(bert, failing_allocations_are_clean_errors)
         rrk_error err = {0};
         status = rrk_encoder_open(&encoder, f.dir, &options, &err);
         int32_t ids[] = {2, 9, 3};
-        enc_row row = {ids, 3, 3};
+        enc_row row = {ids, 3, 3, NULL};
         float out;
         if (status == RRK_OK)
             status = enc_run(encoder, &row, 1, &out, NULL, &err);

@@ -310,7 +310,7 @@ Test(t5, a_row_shorter_than_the_views_is_refused)
         uint8_t types[5] = {0};
         float out[MAX_OUT];
         rrk_error err = {0};
-        enc_batch batch = {ids, positions, types, start, 1, least};
+        enc_batch batch = {ids, positions, types, start, 1, least, NULL};
         cr_assert_eq(r.model->kind->run(r.model, r.session, &batch, &GO_ON, out, &err), RRK_OK, "%s", err.message);
         start[1] = least - 1;
         batch.n_tokens--;

@@ -1,7 +1,8 @@
 /*
  * bench-encoder: passages a second through the encoder, and what share of the processor's own rate at matrix products
  * that is. Rows of token ids come from a file, so tokenising is left out; the rows of a cross-encoder are pairs, whose
- * second part begins behind the first [SEP]. Prints one JSON object. In int8 the rates of bytes stand beside it.
+ * second part begins behind the first [SEP], those of a model with views are one list, whose anchors are part of the
+ * time. Prints one JSON object. In int8 the rates of bytes stand beside it.
  */
 #include "encoder/encoder.h"
 #include "base/alloc.h"
@@ -10,6 +11,7 @@
 #include "base/lines.h"
 #include "bench/product_int8.h"
 #include "encoder/config.h"
+#include "encoder/heads.h"
 #include <rrk/rrk.h>
 
 #include <errno.h>
@@ -31,7 +33,8 @@ typedef struct bench {
     enc_row *rows; /* owned; ids point into the above once all are read */
     size_t n_rows, cap_rows;
     float *out;            /* [n_rows, floats a row]; owned */
-    double gflop;          /* of all rows */
+    float *scores;         /* with views, of the list: [n_rows, n_views]; owned; otherwise NULL */
+    double gflop;          /* of all rows, see count_gflop() */
     bench_int8_rates int8; /* in int8; zeros otherwise */
 } bench;
 
@@ -40,6 +43,7 @@ typedef struct settings {
     int n_rounds, n_threads;
     rrk_dtype dtype;
     const char *device;
+    size_t batch_tokens; /* 0: as the encoder finds best */
 } settings;
 
 typedef struct round_result {
@@ -57,6 +61,7 @@ static void bench_free(bench *b)
     base_free(b->ids);
     base_free(b->rows);
     base_free(b->out);
+    base_free(b->scores);
 }
 
 static rrk_status add_id(bench *b, int32_t id, rrk_error *err)
@@ -143,13 +148,20 @@ static void settle_rows(bench *b)
     }
 }
 
-/* Linear layers and attention; the rest (norms, softmax, activation, pooling) is work, but not counted. */
+/*
+ * Linear layers and attention of what has to be computed: in the last layer, all keys and values, and the rest for rows
+ * that are read. What else there is (norms, softmax, activation, pooling, a decoder step) is work, but not counted.
+ */
 static double count_gflop(const bench *b)
 {
-    double d = b->config.d_model, ff = b->config.d_ff, n_layers = b->config.n_layers, flop = 0;
+    const enc_config *c = &b->config;
+    double d = c->d_model, inner = c->family == ENC_FAMILY_T5 ? c->n_heads * c->t5.d_head : d, flop = 0;
+    double ff = c->d_ff * (c->family == ENC_FAMILY_T5 && c->t5.is_gated ? 3.0 : 2.0);
+    double keys = 4 * d * inner, others = 4 * d * inner + 2 * d * ff;
+    size_t n_read = enc_rows_read(c).count;
     for (size_t i = 0; i < b->n_rows; i++) {
-        double n = b->rows[i].n_ids;
-        flop += n * n_layers * (2 * (4 * d * d + 2 * d * ff) + 4 * n * d);
+        double n = b->rows[i].n_ids, read = n_read ? (double)n_read : n;
+        flop += ((c->n_layers - 1) * n + read) * (others + 4 * n * inner) + c->n_layers * n * keys;
     }
     return flop * 1e-9;
 }
@@ -173,6 +185,7 @@ static rrk_status prepare(bench *b, const settings *s, rrk_error *err)
     options.n_threads = s->n_threads;
     options.dtype = s->dtype;
     options.device = s->device;
+    options.batch_tokens = s->batch_tokens;
     RRK_TRY(enc_config_read(&b->config, s->model, err));
     RRK_TRY(rrk_encoder_open(&b->encoder, s->model, &options, err));
     if (s->dtype == RRK_DTYPE_INT8)
@@ -183,6 +196,11 @@ static rrk_status prepare(bench *b, const settings *s, rrk_error *err)
     b->out = base_alloc(b->n_rows, enc_output_dim(b->encoder) * sizeof *b->out);
     if (!b->out)
         return base_fail_nomem(err, b->n_rows * enc_output_dim(b->encoder) * sizeof *b->out);
+    if (enc_head(b->encoder) == RRK_HEAD_VIEWS) {
+        b->scores = base_alloc(b->n_rows, enc_n_views(b->encoder) * sizeof *b->scores);
+        if (!b->scores)
+            return base_fail_nomem(err, b->n_rows * enc_n_views(b->encoder) * sizeof *b->scores);
+    }
     size_t n_warm_up = (b->n_rows + WARM_UP_SHARE - 1) / WARM_UP_SHARE;
     return enc_run(b->encoder, b->rows, n_warm_up, b->out, NULL, err);
 }
@@ -209,6 +227,8 @@ static rrk_status run_round(bench *b, int n_threads, round_result *out, rrk_erro
     int64_t start = base_now_ns();
     double cpu_start = bench_cpu_seconds();
     RRK_TRY(enc_run(b->encoder, b->rows, b->n_rows, b->out, NULL, err));
+    if (b->scores)
+        RRK_TRY(enc_anchors(b->encoder, b->out, b->n_rows, b->scores, NULL, NULL, err));
     out->seconds = base_ms_since(start) * 1e-3;
     out->cpu_seconds = bench_cpu_seconds() - cpu_start;
     out->share = b->gflop / out->seconds / bench_best_gflops(rates);
@@ -255,7 +275,10 @@ static rrk_status write_outputs(const bench *b, const char *path, rrk_error *err
 {
     base_output output RRK_AUTO(base_output_abort) = {0};
     RRK_TRY(base_output_open(&output, path, err));
-    fwrite(b->out, enc_output_dim(b->encoder) * sizeof *b->out, b->n_rows, output.stream);
+    if (b->scores)
+        fwrite(b->scores, enc_n_views(b->encoder) * sizeof *b->scores, b->n_rows, output.stream);
+    else
+        fwrite(b->out, enc_output_dim(b->encoder) * sizeof *b->out, b->n_rows, output.stream);
     return base_output_commit(&output, err);
 }
 
@@ -296,11 +319,13 @@ int main(int argc, char **argv)
     settings s = {.n_rounds = argc > 3 ? small_number(argv[3], MAX_ROUNDS) : 5,
                   .n_threads = argc > 4 ? small_number(argv[4], RRK_ENCODER_MAX_THREADS) : rrk_processor_count(),
                   .out_path = argc > 5 && *argv[5] ? argv[5] : NULL,
-                  .device = argc > 7 ? argv[7] : NULL};
-    if (argc < 3 || argc > 8 || !s.n_rounds || !s.n_threads || (argc > 6 && !take_dtype(argv[6], &s.dtype))) {
-        fputs(
-            "usage: bench-encoder MODEL_DIR IDS_FILE [ROUNDS [THREADS [OUTPUTS_FILE [auto|f32|bf16|int8 [DEVICE]]]]]\n",
-            stderr);
+                  .device = argc > 7 && *argv[7] ? argv[7] : NULL,
+                  .batch_tokens = argc > 8 ? (size_t)small_number(argv[8], RRK_ENCODER_MAX_BATCH_TOKENS) : 0};
+    if (argc < 3 || argc > 9 || (argc > 8 && !s.batch_tokens) || !s.n_rounds || !s.n_threads ||
+        (argc > 6 && !take_dtype(argv[6], &s.dtype))) {
+        fputs("usage: bench-encoder MODEL_DIR IDS_FILE [ROUNDS [THREADS [OUTPUTS_FILE [auto|f32|bf16|int8 [DEVICE "
+              "[BATCH_TOKENS]]]]]]\n",
+              stderr);
         return 2;
     }
     s.model = argv[1];

@@ -1,4 +1,5 @@
 /* Blocks of queries through a reranker: see batch.h. */
+#define RRK_EXPERIMENTAL
 #include "cli/batch.h"
 
 #include "base/alloc.h"
@@ -11,6 +12,7 @@ typedef struct batch_slot {
     cli_ranked ranked;
     void *memory;    /* what ranked.list points to; owned */
     rrk_hit *hits;   /* [list.n_passages]; owned */
+    rrk_views views; /* with n_views; what it points to is owned */
     bool ended;      /* the verb was told */
     rrk_error cause; /* why the LLM did not rank it */
 } batch_slot;
@@ -35,6 +37,8 @@ static void block_clear(block *b)
     for (size_t i = 0; i < b->n; i++) {
         base_free(b->slots[i].memory);
         base_free(b->slots[i].hits);
+        base_free(b->slots[i].views.scores);
+        base_free(b->slots[i].views.cosines);
     }
     b->n = b->n_requests = b->n_ended = 0;
 }
@@ -218,6 +222,23 @@ static void rename_request(block *b, rrk_error *err)
     name_query(err, b->slots[b->slot_of[request]].ranked.list.qid);
 }
 
+/* Why is asked of one query at a time: without an LLM a block has no more. */
+static rrk_status rank_with_views(block *b, const rrk_rank_options *given, rrk_error *err)
+{
+    batch_slot *slot = &b->slots[b->slot_of[0]];
+    rrk_rank_request *request = &b->requests[0];
+    size_t m = b->batch->n_views;
+    rrk_views_init(&slot->views);
+    slot->views.n_views = m;
+    slot->views.scores = base_calloc(request->n_passages, m * sizeof *slot->views.scores);
+    slot->views.cosines = base_calloc(m, m * sizeof *slot->views.cosines);
+    if (!slot->views.scores || !slot->views.cosines)
+        return base_fail_nomem(err, (request->n_passages + m) * m * sizeof(double));
+    slot->ranked.views = &slot->views;
+    return rrk_reranker_rank_views(b->batch->reranker, request->query, request->passages, request->n_passages, given,
+                                   request->hits, &request->n_hits, &slot->views, err);
+}
+
 static rrk_status rank_block(block *b, rrk_error *err)
 {
     cli_batch *batch = b->batch;
@@ -231,7 +252,9 @@ static rrk_status rank_block(block *b, rrk_error *err)
     given.on_error = batch->keep ? RRK_ON_ERROR_KEEP : RRK_ON_ERROR_SKIP;
     given.done = batch->in_flight ? request_done : NULL;
     given.done_ctx = b;
-    rrk_status status = rrk_reranker_rank_many(batch->reranker, b->requests, b->n_requests, &given, err);
+    rrk_status status = batch->n_views
+                            ? rank_with_views(b, &given, err)
+                            : rrk_reranker_rank_many(batch->reranker, b->requests, b->n_requests, &given, err);
     cli_stats_add(&batch->totals.rank, &stats);
     if (status != RRK_OK)
         rename_request(b, err);

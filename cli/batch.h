@@ -19,7 +19,8 @@ typedef struct cli_ranked {
     rrk_status status;   /* why the LLM did not rank it, otherwise RRK_OK */
     const rrk_hit *hits; /* [n_hits], best first; the input's order when status says so and the verb keeps those */
     size_t n_hits;
-    rrk_rank_stats stats; /* its own, with an LLM */
+    rrk_rank_stats stats;          /* its own, with an LLM */
+    const struct rrk_views *views; /* with n_views */
 } cli_ranked;
 
 typedef struct cli_batch {
@@ -29,6 +30,7 @@ typedef struct cli_batch {
     rrk_rank_options rank; /* cancel, stats, done and on_error are the batch's own */
     size_t in_flight;      /* of the LLM; 0: there is none */
     bool keep;             /* a query that the LLM did not rank keeps its order */
+    size_t n_views;        /* of the encoder, when the verb wants to know why; otherwise 0 */
     /* Each may be NULL. */
     bool (*skip)(void *ctx, rrk_text qid);
     rrk_status (*ended)(void *ctx, const cli_ranked *ranked,

@@ -22,6 +22,7 @@ int cli_label(int argc, char **argv);
 int cli_eval(int argc, char **argv);
 int cli_compare(int argc, char **argv);
 int cli_pull(int argc, char **argv);
+int cli_convert(int argc, char **argv);
 int cli_info(int argc, char **argv);
 
 /* --- options --- */
@@ -164,9 +165,6 @@ rrk_text cli_heading(const rrk_passage *passage);
 
 /* --- handles, for RRK_AUTO --- */
 
-/* model is a folder or the name of a pulled one. */
-/* dtype: the index of a choice among f32, bf16 and int8. */
-rrk_status cli_open_encoder(rrk_encoder **out, const char *model, size_t n_threads, int dtype, rrk_error *err);
 rrk_status cli_open_store(rrk_store **out, const char *path, rrk_store_mode mode, rrk_error *err);
 static inline void cli_close_store(rrk_store **store)
 {

@@ -1,11 +1,10 @@
 /* rrk embed: a vector for every passage of a store that has none, so that dense and hybrid retrieval can find it. */
-#include "cli/cli.h"
+#include "cli/compute.h"
 
 typedef struct embed_values {
     const char *store;
     const char *model;
-    size_t threads;
-    int dtype;
+    cli_compute_values compute;
     bool replace;
 } embed_values;
 
@@ -13,8 +12,6 @@ typedef struct embed_values {
 static const cli_option options[] = {
     CLI_NEEDED_ROW("store", 's', AT(store), "FILE", "the store"),
     CLI_NEEDED_ROW("model", 'm', AT(model), "DIR", "an embedding model in Hugging Face's layout"),
-    CLI_COUNT_ROW("threads", 't', AT(threads), "worker threads (0: one a processor)", 0, RRK_ENCODER_MAX_THREADS),
-    CLI_CHOICE_ROW("dtype", 0, AT(dtype), "f32|bf16|int8", "what the model's layers are computed in (f32)"),
     CLI_FLAG_ROW("replace", 0, AT(replace), "drop the vectors of another model"),
 };
 static const cli_verb verb = {
@@ -24,6 +21,7 @@ static const cli_verb verb = {
              "started again.",
     .options = options,
     .n_options = RRK_COUNT(options),
+    .shared = {{&cli_compute_table, AT(compute)}},
 };
 
 static int on_progress(const rrk_embed_stats *stats, void *ctx)
@@ -45,7 +43,7 @@ int cli_embed(int argc, char **argv)
     if (code != CLI_GO_ON)
         return code;
     if (cli_open_store(&store, values.store, RRK_STORE_READWRITE, &err) != RRK_OK ||
-        cli_open_encoder(&encoder, values.model, values.threads, values.dtype, &err) != RRK_OK)
+        cli_open_encoder(&encoder, values.model, &values.compute, &err) != RRK_OK)
         return cli_failed(&verb, &err);
     cli_progress_begin(&progress, verb.name, "passages");
     rrk_status status = rrk_embed_passages(store, encoder, values.replace, on_progress, &progress, &stats, &err);

@@ -1,8 +1,9 @@
 /* rrk info: what this rrk is, what a model folder holds, what a store holds. */
-#include "cli/cli.h"
+#include "cli/compute.h"
 #include "cli/model_cache.h"
 #include "cli/model_facts.h"
 #include "encoder/compute.h"
+#include "encoder/cpu/kernels.h"
 #include "store/reply.h"
 
 #include "base/alloc.h"
@@ -12,15 +13,11 @@
 
 typedef struct info_values {
     bool json;
-    size_t threads;
-    int dtype;
+    cli_compute_values compute;
 } info_values;
 
 static const cli_option options[] = {
-    CLI_COUNT_ROW("threads", 't', offsetof(info_values, threads), "worker threads a model is opened with", 0,
-                  RRK_ENCODER_MAX_THREADS),
-    CLI_CHOICE_ROW("dtype", 0, offsetof(info_values, dtype), "f32|bf16|int8",
-                   "what the model's layers are computed in (f32)"),
+    CLI_VIEWS_ROW(offsetof(info_values, compute.views)),
     CLI_FLAG_ROW("json", 0, offsetof(info_values, json), "print one JSON object"),
 };
 static const cli_verb verb = {
@@ -30,6 +27,7 @@ static const cli_verb verb = {
              "the machine as rrk sees it.",
     .options = options,
     .n_options = RRK_COUNT(options),
+    .shared = {{&cli_compute_table, offsetof(info_values, compute)}},
 };
 
 static void print_scalar(const char *key, const json_t *value)
@@ -67,12 +65,23 @@ static void close_device(enc_device **device)
         (*device)->ops->close(*device);
 }
 
+/* What --device takes, the best first. */
+static void list_devices(char *out, size_t size)
+{
+    size_t at = 0;
+    for (size_t i = 0; cpu_kernels_at(i) && at < size; i++)
+        at += (size_t)snprintf(out + at, size - at, "%scpu:%s", i ? " " : "", cpu_kernels_at(i)->isa);
+}
+
 static rrk_status show_self(const info_values *values, rrk_error *err)
 {
     enc_device *device RRK_AUTO(close_device) = NULL;
+    char devices[128];
+    list_devices(devices, sizeof devices);
     RRK_TRY(enc_cpu_open(&device, NULL, err));
-    return print(json_pack("{s:s, s:i, s:s, s:s}", "version", rrk_version_string(), "processors", rrk_processor_count(),
-                           "compute", device->ops->describe(device), "strategies", "bm25 embedding cross"),
+    return print(json_pack("{s:s, s:i, s:s, s:s, s:s}", "version", rrk_version_string(), "processors",
+                           rrk_processor_count(), "compute", device->ops->describe(device), "devices", devices,
+                           "strategies", "bm25 embedding cross mvp monot5 rankt5 full sliding"),
                  values->json, err);
 }
 
@@ -85,6 +94,19 @@ static const char *head_name(rrk_encoder_head head)
     return (size_t)head < RRK_COUNT(NAMES) ? NAMES[head] : "other";
 }
 
+/* What it takes in memory, as it was opened and as it could be. */
+static json_t *describe_running(const rrk_encoder_info *info, const cli_model_facts *facts)
+{
+    json_int_t scratch = (json_int_t)facts->scratch_bytes, weights[RRK_COUNT(facts->weights_bytes)];
+    for (size_t i = 0; i < RRK_COUNT(weights); i++)
+        weights[i] = (json_int_t)facts->weights_bytes[i];
+    return json_pack("{s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "compute", info->compute, "threads",
+                     info->n_threads, "file_bytes", (json_int_t)facts->file_bytes, "weights_bytes",
+                     weights[info->dtype], "scratch_bytes", scratch, "memory_bytes", weights[info->dtype] + scratch,
+                     "memory_f32_bytes", weights[RRK_DTYPE_F32] + scratch, "memory_bf16_bytes",
+                     weights[RRK_DTYPE_BF16] + scratch, "memory_int8_bytes", weights[RRK_DTYPE_INT8] + scratch);
+}
+
 static rrk_status show_model(const char *model, const info_values *values, rrk_error *err)
 {
     char *folder RRK_AUTO(base_free_ptr) = NULL;
@@ -92,7 +114,7 @@ static rrk_status show_model(const char *model, const info_values *values, rrk_e
     rrk_encoder_info info = {.size = sizeof info};
     cli_model_facts facts;
     RRK_TRY(cli_model_folder(model, &folder, err));
-    RRK_TRY(cli_open_encoder(&encoder, folder, values->threads, values->dtype, err));
+    RRK_TRY(cli_open_encoder(&encoder, folder, &values->compute, err));
     RRK_TRY(rrk_encoder_get_info(encoder, &info, err));
     RRK_TRY(cli_model_facts_read(&facts, folder, &info, err));
     json_t *json =
@@ -101,10 +123,7 @@ static rrk_status show_model(const char *model, const info_values *values, rrk_e
                   (json_int_t)info.d_model, "heads", (json_int_t)facts.n_heads, "parameters",
                   (json_int_t)info.n_parameters, "dtype", facts.dtypes, "tokenizer", facts.tokenizer, "vocabulary",
                   (json_int_t)info.n_vocab, "max_tokens", (json_int_t)info.max_tokens);
-    json_t *running =
-        json_pack("{s:s, s:i, s:I, s:I, s:I}", "compute", info.compute, "threads", info.n_threads, "weights_bytes",
-                  (json_int_t)facts.weights_bytes, "scratch_bytes", (json_int_t)facts.scratch_bytes, "memory_bytes",
-                  (json_int_t)(facts.weights_bytes + facts.scratch_bytes));
+    json_t *running = describe_running(&info, &facts);
     if (info.n_views && json)
         json_object_set_new(json, "views", json_integer((json_int_t)info.n_views));
     if (facts.attention && json)

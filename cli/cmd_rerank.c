@@ -3,6 +3,8 @@
  * queries go through the reranker is batch.c's matter, what survives an interruption partial.c's.
  */
 #include "cli/batch.h"
+#include "cli/compute.h"
+#include "cli/explain.h"
 #include "cli/llm_options.h"
 #include "cli/partial.h"
 
@@ -23,13 +25,13 @@ enum {
     STRATEGY_SLIDING
 };
 static const char *const strategy_names[] = {"embedding", "cross", "mvp", "monot5", "rankt5", "full", "sliding"};
+static const char *const dtype_names[] = {"f32", "bf16", "int8"};
 static const char *const long_names[] = {"truncate", "chunk"};
 
 typedef struct rerank_values {
     int strategy;
     const char *model;
-    size_t threads;
-    int dtype;
+    cli_compute_values compute;
     const char *output;
     const char *tag;
     size_t top_n;
@@ -40,6 +42,7 @@ typedef struct rerank_values {
     bool resume;
     bool dry_run;
     bool provenance;
+    bool explain;
     bool json;
     cli_source_values source;
     cli_llm_values llm;
@@ -50,9 +53,8 @@ typedef struct rerank_values {
 static const cli_option options[] = {
     {"strategy", 'S', CLI_CHOICE, AT(strategy), "embedding|cross|mvp|monot5|rankt5|full|sliding", "how to rank", 0, 0,
      true, 0},
-    CLI_TEXT_ROW("model", 'm', AT(model), "DIR", "a model in Hugging Face's layout; for embedding and cross"),
-    CLI_COUNT_ROW("threads", 't', AT(threads), "worker threads (0: one a processor)", 0, RRK_ENCODER_MAX_THREADS),
-    CLI_CHOICE_ROW("dtype", 0, AT(dtype), "f32|bf16|int8", "what the model's layers are computed in (f32)"),
+    CLI_TEXT_ROW("model", 'm', AT(model), "DIR", "a model in Hugging Face's layout; not for full and sliding"),
+    CLI_VIEWS_ROW(AT(compute.views)),
     CLI_TEXT_ROW("output", 'o', AT(output), "FILE", "where the run goes (-: standard output)"),
     CLI_TEXT_ROW("tag", 0, AT(tag), "NAME", "the run's last column (the strategy's name)"),
     CLI_COUNT_ROW("top-n", 'n', AT(top_n), "lines a query (0: all)", 0, RRK_RERANK_MAX_PASSAGES),
@@ -65,18 +67,22 @@ static const cli_option options[] = {
     CLI_FLAG_ROW("resume", 0, AT(resume), "keep finished queries in OUTPUT.partial and go on from there"),
     CLI_FLAG_ROW("dry-run", 0, AT(dry_run), "print the calls, tokens and price to expect of an LLM, ask nothing"),
     CLI_FLAG_ROW("provenance", 0, AT(provenance), "write FILE.json beside the run: model, options, counts"),
-    CLI_FLAG_ROW("json", 0, AT(json), "print the statistics as JSON on standard error"),
+    CLI_FLAG_ROW("explain", 0, AT(explain), "mvp: not a run, but what each view says of each passage"),
+    CLI_FLAG_ROW("json", 0, AT(json), "statistics as JSON on standard error; with --explain that as well"),
 };
 static const cli_verb verb = {
     .name = "rerank",
     .usage = "--strategy NAME (--model DIR | --llm URL --llm-model NAME)\n"
              "                  (--candidates FILE | --store FILE --run FILE --queries FILE) [OPTION...]",
     .about = "Puts the candidates of every query in order and writes a TREC run. Candidates come with their texts in\n"
-             "one file, or as a run over a store's passages. embedding and cross need a model folder, full (all\n"
-             "candidates in one prompt) and sliding (a window that moves from the back to the front) an LLM.",
+             "one file, or as a run over a store's passages. full (all candidates in one prompt) and sliding (a\n"
+             "window that moves from the back to the front) need an LLM, the others a model folder.",
     .options = options,
     .n_options = RRK_COUNT(options),
-    .shared = {{&cli_source_table, AT(source)}, {&cli_llm_table, AT(llm)}, {&cli_ranking_table, AT(list)}},
+    .shared = {{&cli_source_table, AT(source)},
+               {&cli_compute_table, AT(compute)},
+               {&cli_llm_table, AT(llm)},
+               {&cli_ranking_table, AT(list)}},
 };
 
 /* Everything open while queries are ranked. */
@@ -109,7 +115,7 @@ static rrk_status open_model(job *j, rrk_reranker_options *given, rrk_error *err
 {
     const rerank_values *values = j->values;
     if (!j->has_llm) {
-        RRK_TRY(cli_open_encoder(&j->encoder, values->model, values->threads, values->dtype, err));
+        RRK_TRY(cli_open_encoder(&j->encoder, values->model, &values->compute, err));
         j->info.size = sizeof j->info;
         RRK_TRY(rrk_encoder_get_info(j->encoder, &j->info, err));
         given->encoder = j->encoder;
@@ -131,11 +137,14 @@ static rrk_status describe(job *j, rrk_error *err)
     if (j->has_llm)
         RRK_TRY(cli_llm_describe(&values->llm, &values->list, values->strategy == STRATEGY_SLIDING, &llm, err));
     json_t *json RRK_AUTO(json_decrefp) =
-        json_pack("{s:I, s:I, s:I, s:s, s:I, s:s*, s:s*, s:s*, s:s*}", "top_n", (json_int_t)values->top_n,
+        json_pack("{s:I, s:I, s:I, s:s, s:I, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*}", "top_n", (json_int_t)values->top_n,
                   "max_passage_tokens", (json_int_t)values->max_passage_tokens, "max_query_tokens",
                   (json_int_t)values->max_query_tokens, "long", long_names[values->long_passage], "timeout_ms",
                   (json_int_t)values->timeout_ms, "candidates", values->source.candidates, "store",
-                  values->source.store, "run", values->source.run, "queries", values->source.queries);
+                  values->source.store, "run", values->source.run, "queries", values->source.queries, "dtype",
+                  j->has_llm ? NULL : dtype_names[values->compute.dtype], "device", values->compute.device);
+    if (values->compute.views)
+        json_object_set_new(json, "views", json_integer((json_int_t)values->compute.views));
     json_t *more RRK_AUTO(json_decrefp) = json_loads(llm.data, 0, NULL);
     if (!json || json_object_update(json, more) != 0)
         return base_fail_nomem(err, llm.len);
@@ -217,6 +226,8 @@ static rrk_status keep_query(void *ctx, const cli_ranked *ranked, rrk_error *err
 static rrk_status put_query(void *ctx, const cli_ranked *ranked, rrk_error *err)
 {
     job *j = ctx;
+    if (j->values->explain)
+        return cli_explain(ranked, j->values->json, j->output.stream, err);
     if (!ranked->skipped)
         return put_lines(j, ranked, j->output.stream, err);
     const cli_finished *finished = cli_partial_find(&j->partial, ranked->list.qid);
@@ -262,6 +273,7 @@ static void fill_batch(job *j)
     cli_batch *batch = &j->batch;
     batch->verb = &verb;
     batch->in_flight = j->has_llm ? values->llm.in_flight : 0;
+    batch->n_views = values->explain ? j->info.n_views : 0;
     batch->keep = values->list.on_error == CLI_ON_ERROR_KEEP;
     batch->skip = is_finished;
     batch->ended = keep_query;
@@ -301,6 +313,9 @@ static rrk_status run(job *j, rrk_error *err)
 static int check_strategy(const rerank_values *values)
 {
     const char *name = strategy_names[values->strategy];
+    if (values->strategy != STRATEGY_MVP && (values->explain || values->compute.views))
+        return cli_usage_error(&verb, "--%s is for --strategy mvp: %s has no views",
+                               values->explain ? "explain" : "views", name);
     if (values->strategy < STRATEGY_FULL) {
         if (!values->model)
             return cli_usage_error(&verb, "--strategy %s needs --model", name);
@@ -310,8 +325,8 @@ static int check_strategy(const rerank_values *values)
             return cli_usage_error(&verb, "--dry-run is for full and sliding");
         return cli_llm_refuse(&verb, &values->llm, &values->list);
     }
-    if (values->threads)
-        return cli_usage_error(&verb, "--threads is for strategies with a model of their own");
+    if (values->compute.given)
+        return cli_usage_error(&verb, "--%s is for strategies with a model of their own", values->compute.given);
     if (values->long_passage)
         return cli_usage_error(&verb, "--long chunk is for strategies with a model of their own");
     if (values->model)
@@ -331,6 +346,8 @@ static int check(const rerank_values *values)
         return code;
     if (strcmp(values->output, "-") == 0 && (values->provenance || values->resume))
         return cli_usage_error(&verb, "--%s needs --output FILE", values->provenance ? "provenance" : "resume");
+    if (values->explain && (values->resume || values->tag))
+        return cli_usage_error(&verb, "--explain excludes --%s", values->resume ? "resume" : "tag");
     if (values->tag && strpbrk(values->tag, " \t\n"))
         return cli_usage_error(&verb, "--tag '%s' has a blank in it", values->tag);
     return check_strategy(values);

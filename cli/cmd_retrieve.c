@@ -1,5 +1,5 @@
 /* rrk retrieve: the candidates of many queries as a TREC run. */
-#include "cli/cli.h"
+#include "cli/compute.h"
 
 #include "base/alloc.h"
 #include "base/file.h"
@@ -13,8 +13,7 @@ typedef struct retrieve_values {
     size_t k;
     int retriever;
     const char *model;
-    size_t threads;
-    int dtype;
+    cli_compute_values compute;
     double k1;
     double b;
     const char *output;
@@ -30,8 +29,6 @@ static const cli_option options[] = {
     CLI_COUNT_ROW("top-k", 'k', AT(k), "candidates a query (100)", 1, RRK_RETRIEVER_MAX_TOP_K - 1),
     CLI_CHOICE_ROW("retriever", 'r', AT(retriever), "bm25|dense|hybrid", "how to find them (bm25)"),
     CLI_TEXT_ROW("model", 'm', AT(model), "DIR", "the model that made the store's vectors; for dense and hybrid"),
-    CLI_COUNT_ROW("threads", 't', AT(threads), "worker threads (0: one a processor)", 0, RRK_ENCODER_MAX_THREADS),
-    CLI_CHOICE_ROW("dtype", 0, AT(dtype), "f32|bf16|int8", "what the model's layers are computed in (f32)"),
     CLI_NUMBER_ROW("k1", 0, AT(k1), "BM25's term saturation (0.9)", 0, 1000),
     CLI_NUMBER_ROW("b", 0, AT(b), "BM25's length normalisation (0.4)", 0, 1),
     CLI_TEXT_ROW("output", 'o', AT(output), "FILE", "where the run goes (-: standard output)"),
@@ -45,6 +42,7 @@ static const cli_verb verb = {
     .about = "Finds the best passages for every query and writes a TREC run.",
     .options = options,
     .n_options = RRK_COUNT(options),
+    .shared = {{&cli_compute_table, AT(compute)}},
 };
 static const char *const retriever_names[] = {"bm25", "dense", "hybrid"};
 
@@ -129,7 +127,7 @@ static rrk_status run(const retrieve_values *values, rrk_error *err)
     if (values->qrels)
         RRK_TRY(rrk_qrels_read(&judged, values->qrels, err));
     if (values->model)
-        RRK_TRY(cli_open_encoder(&encoder, values->model, values->threads, values->dtype, err));
+        RRK_TRY(cli_open_encoder(&encoder, values->model, &values->compute, err));
     r.store = store;
     r.tag = values->tag ? values->tag : retriever_names[values->retriever];
     RRK_TRY(open_retriever(&retriever, &r, encoder, err));

@@ -1,4 +1,5 @@
 /* rrk search: one question to a store, answered at once; search_print.c shows what this file found. */
+#include "cli/compute.h"
 #include "cli/llm_options.h"
 #include "cli/search.h"
 
@@ -10,8 +11,7 @@ typedef struct search_values {
     int strategy;
     int retriever;
     const char *model;
-    size_t threads;
-    int dtype;
+    cli_compute_values compute;
     size_t n;
     size_t candidates;
     int long_passage;
@@ -30,8 +30,7 @@ static const cli_option options[] = {
                    "who has the last word (what the model can do)"),
     CLI_CHOICE_ROW("retriever", 'r', AT(retriever), "bm25|dense|hybrid", "who finds the candidates (bm25)"),
     CLI_TEXT_ROW("model", 'm', AT(model), "DIR", "a model in Hugging Face's layout"),
-    CLI_COUNT_ROW("threads", 't', AT(threads), "worker threads (0: one a processor)", 0, RRK_ENCODER_MAX_THREADS),
-    CLI_CHOICE_ROW("dtype", 0, AT(dtype), "f32|bf16|int8", "what the model's layers are computed in (f32)"),
+    CLI_VIEWS_ROW(AT(compute.views)),
     CLI_COUNT_ROW("results", 'n', AT(n), "results to show (10)", 1, RRK_RERANK_MAX_PASSAGES),
     CLI_COUNT_ROW("candidates", 'c', AT(candidates), "candidates to rank (100)", 1, RRK_RERANK_MAX_PASSAGES),
     CLI_CHOICE_ROW("long", 0, AT(long_passage), "truncate|chunk", "what becomes of long passages (truncate)"),
@@ -47,7 +46,7 @@ static const cli_verb verb = {
              "sliding ask an LLM.",
     .options = options,
     .n_options = RRK_COUNT(options),
-    .shared = {{&cli_llm_table, AT(llm)}, {&cli_question_table, AT(list)}},
+    .shared = {{&cli_compute_table, AT(compute)}, {&cli_llm_table, AT(llm)}, {&cli_question_table, AT(list)}},
 };
 static const char *const strategy_names[] = {"bm25",   "embedding", "cross", "mvp",
                                              "monot5", "rankt5",    "full",  "sliding"};
@@ -120,7 +119,7 @@ static rrk_status open_model(search *s, rrk_error *err)
         s->values.strategy = RRK_MAX(s->values.strategy, (int)STRATEGY_BM25);
         return RRK_OK;
     }
-    RRK_TRY(cli_open_encoder(&s->encoder, s->values.model, s->values.threads, s->values.dtype, err));
+    RRK_TRY(cli_open_encoder(&s->encoder, s->values.model, &s->values.compute, err));
     if (s->values.strategy != STRATEGY_UNSET)
         return RRK_OK;
     RRK_TRY(rrk_encoder_get_info(s->encoder, &info, err));

@@ -1,6 +1,7 @@
 /* Systems of a comparison, from the command line to open handles: see compare.h. */
 #include "base/alloc.h"
 #include "cli/compare.h"
+#include "cli/compute.h"
 
 enum { MAX_KEYS = 64 };
 
@@ -133,7 +134,7 @@ static rrk_status open_encoder(cli_systems *systems, const char *dir, size_t n_t
             return RRK_OK;
         }
     }
-    RRK_TRY(cli_open_encoder(out, dir, n_threads, 0, err));
+    RRK_TRY(cli_open_encoder(out, dir, &(cli_compute_values){.threads = n_threads}, err));
     systems->encoder_dirs[systems->n_encoders] = dir;
     systems->encoders[systems->n_encoders++] = *out;
     return RRK_OK;

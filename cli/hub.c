@@ -85,7 +85,7 @@ static bool is_weights(const char *path)
     return is_part(path, strlen(path)) && ends_with(path, WEIGHTS_SUFFIX);
 }
 
-static bool is_needed(const char *path)
+bool cli_hub_is_needed(const char *path)
 {
     if (strlen(path) > CLI_HUB_MAX_PATH)
         return false;
@@ -144,7 +144,7 @@ static rrk_status take_file(cli_hub_list *list, const json_t *entry, rrk_error *
     if (!path)
         return base_fail(err, RRK_E_FORMAT, 0, "the list of files has an entry without a name");
     list->has_pickles |= ends_with(path, ".bin");
-    if (!is_needed(path))
+    if (!cli_hub_is_needed(path))
         return RRK_OK;
     memcpy(file.path, path, strlen(path) + 1);
     if (cli_hub_find(list, file.path))
@@ -160,13 +160,14 @@ static rrk_status take_file(cli_hub_list *list, const json_t *entry, rrk_error *
 static rrk_status take_list(cli_hub_list *list, const json_t *json, rrk_error *err)
 {
     const char *commit = json_string_value(json_object_get(json, "sha"));
-    const json_t *files = json_object_get(json, "siblings"), *entry;
+    const json_t *files = json_object_get(json, "siblings"), *gated = json_object_get(json, "gated"), *entry;
     size_t i;
     if (!json_is_array(files))
         return base_fail(err, RRK_E_FORMAT, 0, "the reply holds no list of files ('siblings')");
     if (!commit || !is_hex(commit, CLI_HUB_MIN_COMMIT, CLI_HUB_COMMIT_SIZE - 1))
         return base_fail(err, RRK_E_FORMAT, 0, "the reply does not say which commit it is about ('sha')");
     memcpy(list->commit, commit, strlen(commit) + 1);
+    list->is_gated = json_is_string(gated) || json_is_true(gated); /* "auto", "manual" */
     json_array_foreach(files, i, entry)
     {
         RRK_TRY(take_file(list, entry, err));

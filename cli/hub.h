@@ -35,12 +35,16 @@ typedef struct cli_hub_list {
     char commit[CLI_HUB_COMMIT_SIZE];
     base_buf files;   /* of cli_hub_file */
     bool has_pickles; /* weights as *.bin, which rrk does not read */
+    bool is_gated;    /* its files are for those who have accepted its terms; the listing is not */
 } cli_hub_list;
 
 /* "name" or "owner/name" of letters, digits, '.', '_', '-'; no half begins with one of the last three or holds "..". */
 bool cli_hub_is_name(const char *name);
 /* A branch, tag or commit: letters, digits, '.', '_', '-' and, between them, '/'. */
 bool cli_hub_is_revision(const char *revision);
+
+/* Whether rrk reads a file of a model, or readers of the same folder do; path as in cli_hub_file. */
+bool cli_hub_is_needed(const char *path);
 
 /* json is the reply to /api/models/NAME/revision/REVISION?blobs=true. */
 rrk_status cli_hub_read_list(cli_hub_list *out, rrk_text json, rrk_error *err);

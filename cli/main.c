@@ -22,6 +22,7 @@ static const verb_row verbs[] = {
     {"eval", cli_eval, "measure runs against judgments"},
     {"compare", cli_compare, "run several strategies over the same candidates"},
     {"pull", cli_pull, "fetch a model"},
+    {"convert", cli_convert, "make a model smaller"},
     {"info", cli_info, "describe rrk, a model or a store"},
 };
 

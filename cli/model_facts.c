@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "encoder/config.h"
+#include "encoder/role.h"
 #include "encoder/safetensors.h"
 
 #include <jansson.h>
@@ -15,7 +16,7 @@
 #define MAX_TOKENIZER_BYTES ((size_t)128 << 20)
 #define PRODUCT_ROWS 96 /* that pass through the widest layer at a time */
 
-static const char *const DTYPES[] = {[ENC_F32] = "f32", [ENC_F16] = "f16", [ENC_BF16] = "bf16",  [ENC_I8] = "i8",
+static const char *const DTYPES[] = {[ENC_F32] = "f32", [ENC_F16] = "f16", [ENC_BF16] = "bf16",  [ENC_I8] = "int8",
                                      [ENC_I32] = "i32", [ENC_I64] = "i64", [ENC_OTHER] = "other"};
 
 static void join_dtypes(const uint64_t counts[RRK_COUNT(DTYPES)], char *out, size_t size)
@@ -34,16 +35,44 @@ static void join_dtypes(const uint64_t counts[RRK_COUNT(DTYPES)], char *out, siz
     }
 }
 
+static bool is_float(const enc_weight *weight)
+{
+    return weight->dtype == ENC_F32 || weight->dtype == ENC_F16 || weight->dtype == ENC_BF16;
+}
+
+/* Matrices are packed in what they are computed in; tables stay where they are mapped, but halves are widened. */
+static uint64_t bytes_in_memory(const enc_weight *weight, rrk_dtype dtype)
+{
+    enum { SCALE_AND_SUM = 8 };
+    static const uint64_t SIZES[] = {[RRK_DTYPE_F32] = 4, [RRK_DTYPE_BF16] = 2, [RRK_DTYPE_INT8] = 1};
+    uint64_t as_f32 = weight->n_values * sizeof(float);
+    if (!is_float(weight) && !weight->scales)
+        return 0;
+    switch (enc_role_of(weight)) {
+    case ENC_ROLE_MATRIX:
+        return weight->n_values * SIZES[dtype] + (dtype == RRK_DTYPE_INT8 ? weight->shape[0] * SCALE_AND_SUM : 0);
+    case ENC_ROLE_TABLE:
+        return weight->scales ? weight->bytes : as_f32;
+    case ENC_ROLE_OTHER:
+        break;
+    }
+    return as_f32;
+}
+
 static rrk_status read_weights(cli_model_facts *out, const char *folder, rrk_error *err)
 {
     enc_weights *weights RRK_AUTO(enc_weights_close_ptr) = NULL;
     uint64_t counts[RRK_COUNT(DTYPES)] = {0};
     RRK_TRY(enc_weights_open(&weights, folder, err));
-    for (size_t i = 0; i < enc_weights_n_tensors(weights); i++)
-        counts[enc_weights_at(weights, i)->dtype] += enc_weights_at(weights, i)->n_values;
+    for (size_t i = 0; i < enc_weights_n_tensors(weights); i++) {
+        const enc_weight *weight = enc_weights_at(weights, i);
+        counts[weight->dtype] += weight->n_values;
+        out->file_bytes += weight->bytes;
+        for (int dtype = RRK_DTYPE_F32; dtype <= RRK_DTYPE_INT8; dtype++)
+            out->weights_bytes[dtype] += bytes_in_memory(weight, (rrk_dtype)dtype);
+    }
     counts[ENC_I32] = counts[ENC_I64] = 0; /* positions and the like, which nothing is computed with */
     join_dtypes(counts, out->dtypes, sizeof out->dtypes);
-    out->weights_bytes = enc_weights_n_parameters(weights) * sizeof(float);
     return RRK_OK;
 }
 

@@ -54,15 +54,19 @@ static net_source source_of(const pull *p, const char *url, int n_tries)
 
 /* --- what there is --- */
 
-static rrk_status explain(const pull *p, rrk_error *err)
+static void explain_refusal(const pull *p, rrk_error *err)
 {
-    const cli_model_name *model = &p->order->model;
-    if (err->detail == 401 || err->detail == 403)
-        base_error_prefix(err, "'%s' is not there, or it needs %s (--token-env, --token-file)", model->name,
-                          p->order->token ? "another token" : "a token");
-    else if (err->status == RRK_E_NOTFOUND)
-        base_error_prefix(err, "there is no model '%s', or no revision '%s' of it", model->name, model->revision);
-    return (rrk_status)err->status;
+    const cli_pull_order *order = p->order;
+    if (err->detail != 401 && err->detail != 403)
+        return;
+    if (p->list.is_gated)
+        base_error_prefix(err,
+                          "its terms have to be accepted at %s/%s by whoever's token is given (--token-env, "
+                          "--token-file)",
+                          order->endpoint, order->model.name);
+    else
+        base_error_prefix(err, "'%s' is not there, or it needs %s (--token-env, --token-file)", order->model.name,
+                          order->token ? "another token" : "a token");
 }
 
 static rrk_status append_escaped(base_buf *url, const char *revision, rrk_error *err)
@@ -81,8 +85,11 @@ static rrk_status fetch_list(pull *p, rrk_error *err)
     RRK_TRY(append_escaped(&url, model->revision, err));
     RRK_TRY(base_buf_append_string(&url, "?blobs=true", err));
     net_source source = source_of(p, url.data, LIST_TRIES);
-    if (net_fetch(p->loop, &source, &reply, err) != RRK_OK)
-        return explain(p, err);
+    rrk_status status = net_fetch(p->loop, &source, &reply, err);
+    explain_refusal(p, err);
+    if (status == RRK_E_NOTFOUND)
+        base_error_prefix(err, "there is no model '%s', or no revision '%s' of it", model->name, model->revision);
+    RRK_TRY(status);
     RRK_TRY(cli_hub_read_list(&p->list, (rrk_text){reply.data, reply.len}, err));
     memcpy(p->out->commit, p->list.commit, sizeof p->out->commit);
     return RRK_OK;
@@ -151,10 +158,9 @@ static rrk_status download(pull *p, cli_hub_file *file, const char *partial, rrk
     };
     rrk_status status = net_download_file(p->loop, &what, &got, err);
     p->out->n_fetched += got.n_fetched;
-    if (status != RRK_OK && err->detail >= 400 && err->detail < 600) {
+    if (status != RRK_OK && err->detail >= 400 && err->detail < 600)
         base_error_prefix(err, "%s", file->path);
-        return explain(p, err);
-    }
+    explain_refusal(p, err);
     RRK_TRY(status);
     memcpy(file->sha256, got.sha256, sizeof got.sha256);
     file->n_bytes = (int64_t)got.n_bytes;
@@ -341,6 +347,12 @@ static rrk_status connect_to(pull *p, rrk_error *err)
     return net_loop_open(&p->loop, &options, err);
 }
 
+static void tell_wait(rrk_log_level level, const char *line, void *ctx)
+{
+    const pull *p = ctx;
+    fprintf(stderr, "%srrk pull: %s\n", p->progress.on ? "\r\033[K" : "", line);
+}
+
 rrk_status cli_pull_model(const cli_pull_order *order, cli_pulled *out, rrk_error *err)
 {
     *out = (cli_pulled){0};
@@ -352,9 +364,13 @@ rrk_status cli_pull_model(const cli_pull_order *order, cli_pulled *out, rrk_erro
         .deadline.cancel = cli_cancel,
     };
     RRK_TRY(connect_to(&p, err));
-    RRK_TRY(fetch_list(&p, err));
-    cli_progress_begin(&p.progress, "pull", "MB");
-    rrk_status status = fill_folder(&p, err);
-    cli_progress_end(&p.progress);
+    rrk_set_log(tell_wait, RRK_LOG_WARNING, &p);
+    rrk_status status = fetch_list(&p, err);
+    if (status == RRK_OK) {
+        cli_progress_begin(&p.progress, "pull", "MB");
+        status = fill_folder(&p, err);
+        cli_progress_end(&p.progress);
+    }
+    rrk_set_log(NULL, RRK_LOG_WARNING, NULL);
     return status;
 }

@@ -4,10 +4,8 @@
  */
 #include "cli/cli.h"
 
-#include "base/alloc.h"
 #include "base/clock.h"
 #include "base/utf8.h"
-#include "cli/model_cache.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -174,17 +172,6 @@ size_t cli_put_text(FILE *out, rrk_text text, size_t columns)
 rrk_text cli_heading(const rrk_passage *passage)
 {
     return passage->title.len ? passage->title : passage->text;
-}
-
-rrk_status cli_open_encoder(rrk_encoder **out, const char *model, size_t n_threads, int dtype, rrk_error *err)
-{
-    char *folder RRK_AUTO(base_free_ptr) = NULL;
-    rrk_encoder_options options;
-    RRK_TRY(cli_model_folder(model, &folder, err));
-    rrk_encoder_options_init(&options);
-    options.n_threads = (int)n_threads;
-    options.dtype = (rrk_dtype)(dtype + (int)RRK_DTYPE_F32);
-    return rrk_encoder_open(out, folder, &options, err);
 }
 
 rrk_status cli_open_store(rrk_store **out, const char *path, rrk_store_mode mode, rrk_error *err)

@@ -66,12 +66,7 @@ static rrk_status load_positions(const enc_bert_source *s, const enc_config *c, 
     const enc_weight *all;
     size_t shape[] = {c->first_position + c->n_positions, c->d_model};
     RRK_TRY(require(s, 2, shape, &all, err, "embeddings.position_embeddings.weight"));
-    enc_weight used = *all;
-    size_t n_before = c->first_position * (all->bytes / shape[0]);
-    used.shape[0] = c->n_positions;
-    used.n_values = (size_t)c->n_positions * c->d_model;
-    used.data = (const char *)all->data + n_before;
-    used.bytes -= n_before;
+    enc_weight used = enc_weight_rows(all, c->first_position, c->n_positions);
     return s->device->ops->table(s->device, &used, out, err);
 }
 
@@ -116,12 +111,21 @@ rrk_status enc_bert_load_tail(const enc_bert_source *s, const char *layer, enc_b
     return load_norm(s, names[4], d, c->norm_eps, &out->ffn_norm, err);
 }
 
-static rrk_status load_layer(const enc_bert_source *s, size_t i, enc_bert_layer *out, rrk_error *err)
+/* One product, or two where queries are wanted of a few rows only. */
+static rrk_status load_qkv(const enc_bert_source *s, const char *layer, size_t i, enc_bert_layer *out, rrk_error *err)
 {
     static const char *const PARTS[MAX_PARTS] = {"query", "key", "value"};
+    if (enc_rows_read(s->config).count == 0 || i + 1 < s->config->n_layers)
+        return enc_bert_load_attention(s, layer, PARTS, MAX_PARTS, &out->qkv, err);
+    RRK_TRY(enc_bert_load_attention(s, layer, PARTS, 1, &out->query, err));
+    return enc_bert_load_attention(s, layer, PARTS + 1, 2, &out->keys_values, err);
+}
+
+static rrk_status load_layer(const enc_bert_source *s, size_t i, enc_bert_layer *out, rrk_error *err)
+{
     char layer[MAX_NAME / 4];
     snprintf(layer, sizeof layer, "encoder.layer.%zu.", i);
-    RRK_TRY(enc_bert_load_attention(s, layer, PARTS, RRK_COUNT(PARTS), &out->qkv, err));
+    RRK_TRY(load_qkv(s, layer, i, out, err));
     return enc_bert_load_tail(s, layer, &out->tail, err);
 }
 
@@ -220,14 +224,23 @@ rrk_status enc_bert_begin(const enc_bert *b, enc_session *session, const enc_bat
     return b->ops->embed(session, ENC_SLOT_X, b->words, b->positions, b->types, b->norm, err);
 }
 
+/* Beyond its keys and values, only the rows that the head reads go through the last layer. */
+static rrk_status attend_read(const enc_bert *b, const enc_bert_layer *l, enc_session *session, rrk_error *err)
+{
+    static const enc_slot READ[] = {ENC_SLOT_X};
+    const enc_ops *ops = b->ops;
+    enc_read read = enc_rows_read(b->config);
+    enc_attention attention = enc_bert_attention(b->config);
+    RRK_TRY(ops->project(session, l->keys_values, ENC_SLOT_X, ENC_SLOT_QKV, err));
+    RRK_TRY(ops->narrow(session, read.first, read.count, READ, RRK_COUNT(READ), err));
+    RRK_TRY(ops->project(session, l->query, ENC_SLOT_X, ENC_SLOT_CONTEXT, err));
+    return ops->attention_of_read(session, &attention, ENC_SLOT_CONTEXT, ENC_SLOT_QKV, ENC_SLOT_CONTEXT, err);
+}
+
 static rrk_status run_layer(const enc_bert *b, size_t i, enc_session *session, rrk_error *err)
 {
-    static const enc_slot READ[] = {ENC_SLOT_X, ENC_SLOT_CONTEXT};
-    const enc_config *c = b->config;
-    RRK_TRY(enc_bert_attend(b, i, session, err));
-    /* Beyond the last attention only the views, which stand behind [CLS], are read. */
-    if (c->head == RRK_HEAD_VIEWS && i + 1 == c->n_layers)
-        RRK_TRY(b->ops->narrow(session, 1, c->n_views, READ, RRK_COUNT(READ), err));
+    const enc_bert_layer *l = &b->layers[i];
+    RRK_TRY(l->qkv ? enc_bert_attend(b, i, session, err) : attend_read(b, l, session, err));
     return enc_bert_finish(b, &b->layers[i].tail, session, ENC_SLOT_CONTEXT, ENC_SLOT_X, err);
 }
 
@@ -257,11 +270,11 @@ static rrk_status run_query(const enc_model *model, enc_session *session, const 
     return enc_mvp_block_query((const enc_bert *)model, session, batch, stop, out, err);
 }
 
-static rrk_status anchors(const enc_model *model, enc_session *session, const float *vectors, size_t n,
-                          const enc_stop *stop, float *scores, rrk_error *err)
+static rrk_status run_anchors(const enc_model *model, enc_session *session, const float *vectors, size_t n,
+                              const enc_stop *stop, float *scores, float *anchors, rrk_error *err)
 {
     const enc_bert *b = (const enc_bert *)model;
-    return enc_mvp_head_run(&b->mvp, session, b->ops, b->config, vectors, n, stop, scores, err);
+    return enc_mvp_head_run(&b->mvp, session, b->ops, b->config, vectors, n, stop, scores, anchors, err);
 }
 
 const enc_model_kind enc_bert_model = {
@@ -271,5 +284,5 @@ const enc_model_kind enc_bert_model = {
     .run = run,
     .query_floats = enc_mvp_block_query_floats,
     .query = run_query,
-    .anchors = anchors,
+    .anchors = run_anchors,
 };

@@ -17,7 +17,9 @@ typedef struct enc_bert_tail {
 } enc_bert_tail;
 
 typedef struct enc_bert_layer {
-    enc_linear *qkv;
+    enc_linear *qkv; /* NULL: the next two */
+    enc_linear *query;
+    enc_linear *keys_values;
     enc_bert_tail tail;
 } enc_bert_layer;
 

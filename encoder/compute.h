@@ -95,7 +95,10 @@ typedef struct enc_ops {
     /* What it runs on, e.g. "cpu f32 avx512". */
     const char *(*describe)(const enc_device *device);
 
-    /* --- weights: uploaded once, then shared by all sessions; freed with the device --- */
+    /*
+     * --- weights: uploaded once, then shared by all sessions; freed with the device ---
+     * A weight is of any type that enc_weight_to_f32() takes; one that stays as the file has it is read there later.
+     */
     rrk_status (*table)(enc_device *device, const enc_weight *weight, enc_table **out, rrk_error *err);
     /* Parts are stacked along n_out, so that query, key and value become one product. biases[i] belongs to parts[i]. */
     rrk_status (*linear)(enc_device *device, const enc_weight *const *parts, const enc_weight *const *biases,
@@ -136,7 +139,7 @@ typedef struct enc_ops {
     /* x = norm(x + W2 act(W1 x + b1) + b2) */
     rrk_status (*feed_forward)(enc_session *session, const enc_linear *w1, enc_activation activation,
                                const enc_linear *w2, const enc_norm *norm, enc_slot x, rrk_error *err);
-    /* Per sequence and head: softmax(scale q kᵀ + bias) v; qkv holds a token's q, k and v side by side. */
+    /* Per sequence and head: softmax(scale (q kᵀ + bias)) v; qkv holds a token's q, k and v side by side. */
     rrk_status (*attention)(enc_session *session, const enc_attention *options, enc_slot qkv, enc_slot out,
                             rrk_error *err);
 
@@ -158,11 +161,17 @@ typedef struct enc_ops {
 
     /* --- rows that are read --- */
     /*
-     * From here on the batch is rows [first, first + count) of each of its sequences, in these slots; what other slots
-     * hold is lost. RRK_E_INVALID when a sequence is shorter.
+     * From here on the batch is rows [first, first + count) of each of its sequences, in these slots; other slots stay
+     * as they are. RRK_E_INVALID when a sequence is shorter.
      */
     rrk_status (*narrow)(enc_session *session, size_t first, size_t count, const enc_slot *slots, size_t n_slots,
                          rrk_error *err);
+    /*
+     * Behind narrow(): as attention(), with the rows that are left for queries, and keys and values of all rows that
+     * there were before. kv holds a token's k and v side by side; q and out may be one slot.
+     */
+    rrk_status (*attention_of_read)(enc_session *session, const enc_attention *options, enc_slot q, enc_slot kv,
+                                    enc_slot out, rrk_error *err);
     /* All rows of a slot to the host: [n_tokens, n_cols of the slot]. */
     rrk_status (*download_tokens)(enc_session *session, enc_slot slot, float *out, rrk_error *err);
 
@@ -188,6 +197,7 @@ typedef struct enc_ops {
 /* The first member of every device, so that models find its operations. */
 struct enc_device {
     const enc_ops *ops;
+    rrk_dtype dtype; /* what linear layers are computed in; never RRK_DTYPE_AUTO */
 };
 
 /* cpu/: with the best vector loops that the processor can run, or with those of a table (cpu/kernels.h). */

@@ -149,6 +149,13 @@ static rrk_status take_device(const char *device, const cpu_kernels **out, rrk_e
     return base_fail(err, RRK_E_UNSUPPORTED, 0, "device '%s': this processor has no such instruction set", device);
 }
 
+static rrk_dtype dtype_of(const rrk_encoder *encoder, rrk_dtype asked)
+{
+    if (asked != RRK_DTYPE_AUTO)
+        return asked;
+    return enc_weights_are_int8(encoder->weights) ? RRK_DTYPE_INT8 : RRK_DTYPE_F32;
+}
+
 static rrk_status load(rrk_encoder *encoder, const char *model_dir, const rrk_encoder_options *options, rrk_error *err)
 {
     RRK_TRY(enc_config_read(&encoder->config, model_dir, err));
@@ -156,13 +163,15 @@ static rrk_status load(rrk_encoder *encoder, const char *model_dir, const rrk_en
     RRK_TRY(find_dir(encoder, model_dir, err));
     RRK_TRY(check_tokenizer(encoder, err));
     RRK_TRY(enc_weights_open(&encoder->weights, model_dir, err));
+    if (options->check)
+        RRK_TRY(enc_weights_check_finite(encoder->weights, err));
     RRK_TRY(set_views(encoder, options->n_views, err));
     RRK_TRY(find_views(encoder, err));
     RRK_TRY(find_answers(encoder, err));
     RRK_TRY(make_name(encoder, err));
     const cpu_kernels *kernels;
     RRK_TRY(take_device(options->device, &kernels, err));
-    RRK_TRY(enc_cpu_open_as(&encoder->device, kernels, options->dtype, err));
+    RRK_TRY(enc_cpu_open_as(&encoder->device, kernels, dtype_of(encoder, options->dtype), err));
     const enc_model_kind *kind = enc_model_kind_of(&encoder->config);
     RRK_TRY(kind->load(&encoder->model, encoder->device, &encoder->config, encoder->weights, err));
     encoder->max_tokens = encoder->config.max_tokens;
@@ -232,6 +241,7 @@ rrk_status rrk_encoder_get_info(const rrk_encoder *encoder, rrk_encoder_info *in
         .n_threads = base_pool_size(encoder->pool),
         .n_views = c->n_views,
         .batch_tokens = encoder->batch_tokens,
+        .dtype = encoder->device->dtype,
         .is_calibrated = c->calibration.is_known,
     };
     snprintf(ours.architecture, sizeof ours.architecture, "%s", c->architecture);

@@ -127,9 +127,10 @@ void enc_query_free(enc_query *query); /* NULL is fine */
 /*
  * One list of a model with views: vectors [n, enc_output_dim()] are the results of its n rows, at least one. Each view
  * gets an anchor, a function of all of its vectors in the list, and a row's score for a view is their dot product, plus
- * what the row says for all views: scores [n, n_views]. Thread-safe; the deadline is looked at between layers.
+ * what the row says for all views: scores [n, n_views]. anchors [n_views, d_model] gets the anchors unless it is NULL.
+ * Thread-safe; the deadline is looked at between layers.
  */
-rrk_status enc_anchors(rrk_encoder *encoder, const float *vectors, size_t n, float *scores,
+rrk_status enc_anchors(rrk_encoder *encoder, const float *vectors, size_t n, float *scores, float *anchors,
                        const base_deadline *deadline, rrk_error *err);
 
 /* RRK_E_INVALID when the encoder crossed a fork. */

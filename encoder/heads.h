@@ -4,6 +4,14 @@
 
 #include "encoder/model.h"
 
+/* The rows of a sequence that its head reads: count of them from the first-th on; 0: all. */
+typedef struct enc_read {
+    size_t first;
+    size_t count;
+} enc_read;
+
+enc_read enc_rows_read(const enc_config *config);
+
 /* Pooled states, as the model's pooling config says. out is [n_seqs, d_model]. */
 rrk_status enc_embedding_head(enc_session *session, const enc_ops *ops, const enc_config *config, float *out,
                               rrk_error *err);
@@ -43,7 +51,7 @@ void enc_mvp_head_free(enc_mvp_head *head);
 /* As enc_model_kind's anchors. */
 rrk_status enc_mvp_head_run(const enc_mvp_head *head, enc_session *session, const enc_ops *ops,
                             const enc_config *config, const float *vectors, size_t n, const enc_stop *stop,
-                            float *scores, rrk_error *err);
+                            float *scores, float *anchors, rrk_error *err);
 
 /* A layer "<prefix><name>.weight" [n_out, n_in] with its ".bias". */
 rrk_status enc_load_linear(enc_device *device, const enc_weights *weights, const char *prefix, const char *name,

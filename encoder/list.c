@@ -38,7 +38,7 @@ static rrk_status conclude(const list_stop *stop, rrk_status status, rrk_error *
 
 /* --- anchors --- */
 
-rrk_status enc_anchors(rrk_encoder *encoder, const float *vectors, size_t n, float *scores,
+rrk_status enc_anchors(rrk_encoder *encoder, const float *vectors, size_t n, float *scores, float *anchors,
                        const base_deadline *deadline, rrk_error *err)
 {
     const enc_model *model = encoder->model;
@@ -50,7 +50,7 @@ rrk_status enc_anchors(rrk_encoder *encoder, const float *vectors, size_t n, flo
     list_stop stop = {.deadline = deadline};
     enc_stop stops = asks(&stop);
     pthread_mutex_lock(&encoder->list_lock);
-    rrk_status status = model->kind->anchors(model, encoder->list_session, vectors, n, &stops, scores, err);
+    rrk_status status = model->kind->anchors(model, encoder->list_session, vectors, n, &stops, scores, anchors, err);
     pthread_mutex_unlock(&encoder->list_lock);
     return conclude(&stop, status, err);
 }

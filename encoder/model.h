@@ -36,10 +36,11 @@ typedef struct enc_model_kind {
                         float *out, rrk_error *err);
     /*
      * Models with a head for views (RRK_HEAD_VIEWS): of one list's rows as run() gave them, [n, floats a row], the
-     * views' anchors, and of each row what each view says of it, scores [n, n_views].
+     * views' anchors, and of each row what each view says of it, scores [n, n_views]. The anchors themselves go to
+     * anchors [n_views, d_model] unless it is NULL.
      */
     rrk_status (*anchors)(const enc_model *model, enc_session *session, const float *vectors, size_t n,
-                          const enc_stop *stop, float *scores, rrk_error *err);
+                          const enc_stop *stop, float *scores, float *anchors, rrk_error *err);
 } enc_model_kind;
 
 /* The first member of every model. */

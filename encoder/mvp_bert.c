@@ -114,7 +114,7 @@ static rrk_status run_layer(const enc_mvp_layer *l, enc_session *session, const 
 
 rrk_status enc_mvp_head_run(const enc_mvp_head *head, enc_session *session, const enc_ops *ops,
                             const enc_config *config, const float *vectors, size_t n, const enc_stop *stop,
-                            float *scores, rrk_error *err)
+                            float *scores, float *anchors, rrk_error *err)
 {
     size_t n_views = config->n_views, stride = n_views * config->d_model + config->mvp.is_block;
     enc_keys keys = {.host = vectors, .host_stride = stride, .n_rows = n};
@@ -131,5 +131,5 @@ rrk_status enc_mvp_head_run(const enc_mvp_head *head, enc_session *session, cons
         float base = config->mvp.is_block ? vectors[i / n_views * stride + stride - 1] : 0;
         scores[i] = base + config->mvp.score_scale * scores[i];
     }
-    return RRK_OK;
+    return anchors ? ops->download_tokens(session, ENC_SLOT_X, anchors, err) : RRK_OK;
 }

@@ -5,6 +5,7 @@
  */
 #include "encoder/safetensors.h"
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "base/file.h"
 #include "base/map.h"
 #include "encoder/json_file.h"
@@ -36,6 +37,7 @@ struct enc_weights {
     base_map *by_name; /* a name with its NUL -> index into tensors; owns the names */
     uint64_t n_parameters;
     uint64_t hash;
+    bool are_int8;
 };
 
 static const struct {
@@ -82,6 +84,7 @@ static rrk_status read_dtype(entry *e, enc_weight *out, rrk_error *err)
     for (size_t i = 0; i < RRK_COUNT(DTYPES); i++) {
         if (strcmp(name, DTYPES[i].name) == 0) {
             out->dtype = DTYPES[i].dtype;
+            out->dtype_name = DTYPES[i].name;
             e->size = DTYPES[i].size;
             e->is_float = DTYPES[i].is_float;
             return RRK_OK;
@@ -342,6 +345,27 @@ static rrk_status open_index(enc_weights *w, const char *dir, rrk_error *err)
     return check_index(w, files, map, err);
 }
 
+/* Once all shards are there: bytes and their scales may lie in two. */
+static rrk_status link_scales(enc_weights *w, rrk_error *err)
+{
+    base_buf name RRK_AUTO(base_buf_free) = {.max = ENC_MAX_HEADER_BYTES};
+    for (size_t i = 0; i < w->n_tensors; i++) {
+        enc_weight *t = &w->tensors[i];
+        if (t->dtype != ENC_I8)
+            continue;
+        base_buf_clear(&name);
+        RRK_TRY(base_buf_append_string(&name, t->name, err));
+        RRK_TRY(base_buf_append_string(&name, ENC_SCALE_SUFFIX, err));
+        const enc_weight *scales = enc_weights_find(w, name.data);
+        if (!scales)
+            continue;
+        RRK_TRY(enc_weight_take_scales(t, scales, err));
+        w->n_parameters += t->n_values - scales->n_values;
+        w->are_int8 = true;
+    }
+    return RRK_OK;
+}
+
 rrk_status enc_weights_open(enc_weights **out, const char *model_dir, rrk_error *err)
 {
     enc_weights *w RRK_AUTO(enc_weights_close_ptr) = base_calloc(1, sizeof *w);
@@ -358,6 +382,7 @@ rrk_status enc_weights_open(enc_weights **out, const char *model_dir, rrk_error 
     } else if (status != RRK_OK) {
         return base_fail(err, status, local.detail, "%s", local.message);
     }
+    RRK_TRY(link_scales(w, err));
     *out = RRK_STEAL(w);
     return RRK_OK;
 }
@@ -417,6 +442,11 @@ size_t enc_weights_n_tensors(const enc_weights *w)
 const enc_weight *enc_weights_at(const enc_weights *w, size_t i)
 {
     return &w->tensors[i];
+}
+
+bool enc_weights_are_int8(const enc_weights *w)
+{
+    return w->are_int8;
 }
 
 uint64_t enc_weights_n_parameters(const enc_weights *w)

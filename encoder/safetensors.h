@@ -8,6 +8,8 @@
 
 #include "base/error.h"
 
+#include <float.h>
+
 #define ENC_MAX_DIMS 4
 #define ENC_MAX_HEADER_BYTES ((size_t)100 << 20) /* of one file's header, as the format's own readers have it */
 #define ENC_MAX_INDEX_BYTES ((size_t)64 << 20)   /* of model.safetensors.index.json */
@@ -23,7 +25,17 @@ typedef struct enc_weight {
     size_t n_values;
     const void *data; /* in the mapping; aligned to its type only if the file is */
     size_t bytes;
+    const void *scales;     /* of I8 [n_out, n_in]: an f32 a row, aligned as data is; NULL: there are none */
+    const char *dtype_name; /* as the file has it: "F32" */
 } enc_weight;
+
+/*
+ * A quantised checkpoint, in the names that compressed-tensors uses: beside a tensor "x.weight" I8 [n_out, n_in] stands
+ * "x.weight_scale" F32 [n_out] or [n_out, 1], and a value is a byte times the scale of its row. A scale is at most this,
+ * so that 128 of them are a number.
+ */
+#define ENC_SCALE_SUFFIX "_scale"
+#define ENC_MAX_SCALE (FLT_MAX / 128)
 
 typedef struct enc_weights enc_weights;
 
@@ -44,14 +56,29 @@ const enc_weight *enc_weights_find(const enc_weights *weights, const char *name)
 rrk_status enc_weights_require(const enc_weights *weights, const char *name, uint32_t n_dims, const size_t *shape,
                                const enc_weight **out, rrk_error *err);
 
-/* Widens f32, f16 or bf16 into out [n_values]; RRK_E_UNSUPPORTED for other types. */
+/*
+ * Widens f32, f16, bf16, or int8 by its scales, into out [n_values]; RRK_E_FORMAT for int8 without scales,
+ * RRK_E_UNSUPPORTED for other types.
+ */
 rrk_status enc_weight_to_f32(const enc_weight *weight, float *out, rrk_error *err);
+
+/* Rows first .. first + n_rows of a weight of two dimensions, as a weight of its own. */
+enc_weight enc_weight_rows(const enc_weight *weight, size_t first, size_t n_rows);
+
+/* Gives an I8 weight its scales; RRK_E_FORMAT when they are not as described above. */
+rrk_status enc_weight_take_scales(enc_weight *weight, const enc_weight *scales, rrk_error *err);
+
+/* RRK_E_FORMAT names the first tensor that holds a NaN or an infinity, and where. Reads every tensor once. */
+rrk_status enc_weights_check_finite(const enc_weights *weights, rrk_error *err);
 
 /* All of them, in no order that means anything. */
 size_t enc_weights_n_tensors(const enc_weights *weights);
 const enc_weight *enc_weights_at(const enc_weights *weights, size_t i);
 
-uint64_t enc_weights_n_parameters(const enc_weights *weights); /* values of all floating-point tensors */
+bool enc_weights_are_int8(const enc_weights *weights); /* some of them have scales */
+
+uint64_t
+enc_weights_n_parameters(const enc_weights *weights); /* values of all tensors that are numbers to compute with */
 uint64_t
 enc_weights_hash(const enc_weights *weights); /* of the headers and a sample of the data: names a model's version */
 

@@ -41,6 +41,7 @@ bool enc_spiece_is_special(const enc_spiece *spiece, int32_t id);  /* control or
 
 typedef struct enc_spiece_facts {
     size_t n_pieces;
+    bool has_bytes;       /* unknown text becomes pieces of its own; otherwise bytes that were put behind n_pieces */
     bool words_are_apart; /* no piece goes on behind the mark of a new word, so a text may be cut at spaces */
 } enc_spiece_facts;
 
@@ -48,8 +49,9 @@ typedef struct enc_spiece_facts {
 typedef bool (*enc_spiece_special)(const void *ctx, rrk_text piece);
 
 /*
- * Walks a serialized ModelProto and copies it to checked, with the special pieces marked as unused. RRK_E_FORMAT names
- * what is broken; RRK_E_UNSUPPORTED a model that is not unigram.
+ * Walks a serialized ModelProto and copies it to checked, with the special pieces marked as unused and with pieces for
+ * the 256 bytes behind the others when it has none: each run of ids from n_pieces on stands for one unknown token. Thus
+ * the library takes linear time. RRK_E_FORMAT names what is broken; RRK_E_UNSUPPORTED a model that is not unigram.
  */
 rrk_status enc_spiece_check(rrk_text model, enc_spiece_special special, const void *ctx, base_buf *checked,
                             enc_spiece_facts *facts, rrk_error *err);

@@ -1,7 +1,9 @@
 /*
  * The look through a sentencepiece model before the library gets it: see spiece.h. A model is a protocol buffer, of which
- * only these fields matter here: pieces (1) with text (1), score (2) and type (3), the trainer's model type (2, in it 3),
- * and the normalizers' tables (3 and 5, in them 2). The library follows such a table wherever it points.
+ * only these fields matter here: pieces (1) with text (1), score (2) and type (3), the trainer's model type (2, in it 3)
+ * and whether it falls back to bytes (35), and the normalizers' tables (3 and 5, in them 2). The library follows such a
+ * table wherever it points. And it joins unknown neighbours by copying the joined ones again for each, which takes
+ * quadratic time; it does not when there are pieces for bytes, so a model without them gets some.
  */
 #include "base/utf8.h"
 #include "encoder/charsmap.h"
@@ -9,13 +11,16 @@
 #include "encoder/spiece.h"
 #include "encoder/tokenizer_kind.h"
 
+#include <limits.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
-enum { VARINT, FIXED64, BYTES, FIXED32 = 5 };                                           /* wire types */
-enum { PIECES = 1, TRAINER = 2, NORMALIZER = 3, DENORMALIZER = 5 };                     /* of the model */
-enum { PIECE_TEXT = 1, PIECE_SCORE = 2, PIECE_TYPE = 3, MODEL_TYPE = 3, CHARSMAP = 2 }; /* of its parts */
-enum { NORMAL = 1, USER_DEFINED = 4, UNUSED = 5, UNIGRAM = 1 };                         /* values */
+enum { VARINT, FIXED64, BYTES, FIXED32 = 5 };                             /* wire types */
+enum { PIECES = 1, TRAINER = 2, NORMALIZER = 3, DENORMALIZER = 5 };       /* of the model */
+enum { PIECE_TEXT = 1, PIECE_SCORE = 2, PIECE_TYPE = 3, CHARSMAP = 2 };   /* of its parts */
+enum { MODEL_TYPE = 3, BYTE_FALLBACK = 35 };                              /* of the trainer's part */
+enum { NORMAL = 1, USER_DEFINED = 4, UNUSED = 5, BYTE = 6, UNIGRAM = 1 }; /* values */
 
 static const char WORD_MARK[] = "\xe2\x96\x81";
 
@@ -109,7 +114,7 @@ static rrk_status read_piece(rrk_text bytes, size_t number, piece *out, rrk_erro
                         : !base_utf8_valid(out->text.data, out->text.len, NULL) ? "a text that is not UTF-8"
                         : memchr(out->text.data, '\0', out->text.len)           ? "a NUL in its text"
                         : !isfinite(out->score)                                 ? "a score that is no number"
-                        : out->type < NORMAL || out->type > 6                   ? "a type that is not known"
+                        : out->type < NORMAL || out->type > BYTE                ? "a type that is not known"
                                                                                 : NULL;
     if (wrong)
         return base_fail(err, RRK_E_FORMAT, 0, "piece %zu has %s", number, wrong);
@@ -148,13 +153,14 @@ static rrk_status put_unused(base_buf *out, rrk_text bytes, rrk_error *err)
 
 /* --- the other parts --- */
 
-static rrk_status check_trainer(rrk_text bytes, rrk_error *err)
+static rrk_status check_trainer(rrk_text bytes, enc_spiece_facts *facts, rrk_error *err)
 {
     static const char *const TYPES[] = {"?", "unigram", "bpe", "word", "char"};
     reader r = read_all(bytes);
     while (r.at < r.end) {
         field f;
         RRK_TRY(next_field(&r, &f, err));
+        facts->has_bytes |= f.number == BYTE_FALLBACK && f.type == VARINT && f.value != 0;
         if (f.number == MODEL_TYPE && f.type == VARINT && f.value != UNIGRAM)
             return base_fail(err, RRK_E_UNSUPPORTED, 0, "a sentencepiece model of type '%s' (rrk knows unigram)",
                              TYPES[f.value < RRK_COUNT(TYPES) ? f.value : 0]);
@@ -186,10 +192,26 @@ static rrk_status check_piece(rrk_text bytes, enc_spiece_special special, const 
         return base_fail(err, RRK_E_FORMAT, 0, "more than %d pieces", ENC_MAX_VOCAB);
     piece p;
     RRK_TRY(read_piece(bytes, facts->n_pieces++, &p, err));
+    facts->has_bytes |= p.type == BYTE;
     bool from_text = p.type == NORMAL || p.type == USER_DEFINED;
     *unused = from_text && special(ctx, p.text);
     facts->words_are_apart &= !from_text || *unused || stays_in_a_word(p.text);
     return RRK_OK;
+}
+
+/* "<0x00>" to "<0xFF>" behind the model's own pieces, and the trainer's word that they are to be used. */
+static rrk_status put_byte_pieces(base_buf *out, rrk_error *err)
+{
+    static const char FALLBACK[] = {TRAINER << 3 | BYTES, 3, (char)(BYTE_FALLBACK << 3 | 0x80), BYTE_FALLBACK >> 4, 1};
+    for (unsigned byte = 0; byte <= UCHAR_MAX; byte++) {
+        char name[8];
+        int len = snprintf(name, sizeof name, "<0x%02X>", byte);
+        const char before[] = {PIECES << 3 | BYTES, (char)(len + 4), PIECE_TEXT << 3 | BYTES, (char)len};
+        RRK_TRY(base_buf_append(out, before, sizeof before, err));
+        RRK_TRY(base_buf_append(out, name, (size_t)len, err));
+        RRK_TRY(base_buf_append(out, (const char[]){PIECE_TYPE << 3 | VARINT, BYTE}, 2, err));
+    }
+    return base_buf_append(out, FALLBACK, sizeof FALLBACK, err);
 }
 
 rrk_status enc_spiece_check(rrk_text model, enc_spiece_special special, const void *ctx, base_buf *checked,
@@ -205,11 +227,13 @@ rrk_status enc_spiece_check(rrk_text model, enc_spiece_special special, const vo
         if (f.type == BYTES && f.number == PIECES)
             RRK_TRY(check_piece(f.bytes, special, ctx, facts, &unused, err));
         if (f.type == BYTES && f.number == TRAINER)
-            RRK_TRY(check_trainer(f.bytes, err));
+            RRK_TRY(check_trainer(f.bytes, facts, err));
         if (f.type == BYTES && (f.number == NORMALIZER || f.number == DENORMALIZER))
             RRK_TRY(check_normalizer(f.bytes, err));
         RRK_TRY(unused ? put_unused(checked, f.bytes, err)
                        : base_buf_append(checked, start, (size_t)(r.at - start), err));
     }
-    return facts->n_pieces ? RRK_OK : base_fail(err, RRK_E_FORMAT, 0, "not a sentencepiece model: it has no pieces");
+    if (facts->n_pieces == 0)
+        return base_fail(err, RRK_E_FORMAT, 0, "not a sentencepiece model: it has no pieces");
+    return facts->has_bytes ? RRK_OK : put_byte_pieces(checked, err);
 }

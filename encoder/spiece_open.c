@@ -29,18 +29,23 @@ typedef struct spiece {
     bool can_cut;
     int32_t shift;
     int32_t unk_in_model;
+    int32_t n_pieces;    /* ids from here on are bytes of something unknown */
     const char *standin; /* a character that ends a piece, to go before a segment inside a word; NULL: there is none */
 } spiece;
 
 typedef struct taking {
     const spiece *s;
     enc_id_sink *sink;
+    bool after_unknown;
 } taking;
 
+/* Unknown neighbours are one token. */
 static rrk_status take(void *ctx, int32_t id, rrk_error *err)
 {
-    const taking *t = ctx;
-    return enc_id_put(t->sink, id == t->s->unk_in_model ? t->s->base.specials.unk : id + t->s->shift, err);
+    taking *t = ctx;
+    bool unknown = id == t->s->unk_in_model || id >= t->s->n_pieces, goes_on = unknown && t->after_unknown;
+    t->after_unknown = unknown;
+    return goes_on ? RRK_OK : enc_id_put(t->sink, unknown ? t->s->base.specials.unk : id + t->s->shift, err);
 }
 
 static rrk_status encode_inside(const spiece *s, rrk_text text, taking *t, rrk_error *err)
@@ -71,6 +76,7 @@ static rrk_status encode_start(const spiece *s, rrk_text text, enc_segment segme
     if (!base_utf8_valid(text.data, text.len, &bad_at))
         return base_fail(err, RRK_E_INVALID, 0, "the text is not UTF-8 at byte %zu", bad_at);
     t->sink->ids.len = t->sink->n_total = 0;
+    t->after_unknown = false;
     return segment == ENC_SEGMENT_INSIDE ? encode_inside(s, text, t, err)
                                          : enc_spiece_encode(s->model, text, take, t, err);
 }
@@ -79,7 +85,7 @@ static rrk_status encode(const enc_tokenizer *tokenizer, rrk_text text, enc_segm
                          rrk_error *err)
 {
     const spiece *s = (const spiece *)tokenizer;
-    taking t = {s, sink};
+    taking t = {s, sink, false};
     size_t n_bytes;
     if (!s->can_cut || base_mul_overflows(sink->max_ids, BYTES_PER_ID, &n_bytes))
         n_bytes = text.len;
@@ -232,6 +238,7 @@ static rrk_status load(enc_tokenizer **out, const char *path, const enc_tokenize
     RRK_TRY(base_map_new(&s->base.special_pieces, EXPECTED_SPECIALS, err));
     s->can_cut = facts.words_are_apart;
     s->unk_in_model = enc_spiece_unk(s->model);
+    s->n_pieces = (int32_t)facts.n_pieces;
     s->base.n_vocab = facts.n_pieces;
     RRK_TRY(find_standin(s, err));
     RRK_TRY(xlmr ? finish_xlmr(s, facts.n_pieces, err) : finish_t5(s, settings, facts.n_pieces, err));

@@ -48,19 +48,30 @@ static enc_shape shape_of(const enc_config *c)
     return shape;
 }
 
+static rrk_status attend(const enc_t5 *t5, const t5_layer *l, enc_session *session, rrk_error *err)
+{
+    static const enc_slot READ[] = {ENC_SLOT_X, ENC_SLOT_NORMED};
+    const enc_ops *ops = t5->ops;
+    enc_attention attention = {.n_heads = t5->config->n_heads, .scale = 1, .bias = t5->bias};
+    if (l->qkv) {
+        RRK_TRY(ops->project(session, l->qkv, ENC_SLOT_NORMED, ENC_SLOT_QKV, err));
+        return ops->attention(session, &attention, ENC_SLOT_QKV, ENC_SLOT_CONTEXT, err);
+    }
+    /* Beyond its keys and values, only the rows that the head reads go through the last layer. */
+    enc_read read = enc_rows_read(t5->config);
+    RRK_TRY(ops->project(session, l->keys_values, ENC_SLOT_NORMED, ENC_SLOT_QKV, err));
+    RRK_TRY(ops->narrow(session, read.first, read.count, READ, RRK_COUNT(READ), err));
+    RRK_TRY(ops->project(session, l->query, ENC_SLOT_NORMED, ENC_SLOT_CONTEXT, err));
+    return ops->attention_of_read(session, &attention, ENC_SLOT_CONTEXT, ENC_SLOT_QKV, ENC_SLOT_CONTEXT, err);
+}
+
 static rrk_status run_layer(const enc_t5 *t5, size_t i, enc_session *session, rrk_error *err)
 {
-    static const enc_slot READ[] = {ENC_SLOT_X, ENC_SLOT_CONTEXT};
     const enc_ops *ops = t5->ops;
     const enc_config *c = t5->config;
     const t5_layer *l = &t5->layers[i];
-    enc_attention attention = {.n_heads = c->n_heads, .scale = 1, .bias = t5->bias};
     RRK_TRY(ops->apply_norm(session, l->norm, ENC_SLOT_X, ENC_SLOT_NORMED, err));
-    RRK_TRY(ops->project(session, l->qkv, ENC_SLOT_NORMED, ENC_SLOT_QKV, err));
-    RRK_TRY(ops->attention(session, &attention, ENC_SLOT_QKV, ENC_SLOT_CONTEXT, err));
-    /* Beyond the last attention only the views, which a row begins with, are read. */
-    if (c->head == RRK_HEAD_VIEWS && i + 1 == c->n_layers)
-        RRK_TRY(ops->narrow(session, 0, c->n_views, READ, RRK_COUNT(READ), err));
+    RRK_TRY(attend(t5, l, session, err));
     RRK_TRY(ops->project_add(session, l->output, ENC_SLOT_CONTEXT, ENC_SLOT_X, err));
     return ops->norm_feed_forward(session, l->feed_forward.norm, l->feed_forward.in, c->activation, l->feed_forward.out,
                                   ENC_SLOT_X, err);
@@ -103,15 +114,16 @@ static rrk_status run(const enc_model *model, enc_session *session, const enc_ba
     return enc_embedding_head(session, ops, t5->config, out, err);
 }
 
-static rrk_status anchors(const enc_model *model, enc_session *session, const float *vectors, size_t n,
-                          const enc_stop *stop, float *scores, rrk_error *err)
+static rrk_status run_anchors(const enc_model *model, enc_session *session, const float *vectors, size_t n,
+                              const enc_stop *stop, float *scores, float *anchors, rrk_error *err)
 {
     const enc_t5 *t5 = (const enc_t5 *)model;
     const enc_config *c = t5->config;
     enc_keys keys = {.host = vectors, .host_stride = (size_t)c->n_views * c->d_model, .n_rows = n};
     enc_step step RRK_AUTO(enc_step_free) = {0};
     RRK_TRY(enc_t5_step(t5, session, &step, t5->config->n_views, &keys, stop, err));
-    return t5->ops->dot_keys(session, &keys, ENC_SLOT_NORMED, scores, err);
+    RRK_TRY(t5->ops->dot_keys(session, &keys, ENC_SLOT_NORMED, scores, err));
+    return anchors ? t5->ops->download_tokens(session, ENC_SLOT_NORMED, anchors, err) : RRK_OK;
 }
 
 const enc_model_kind enc_t5_model = {
@@ -119,5 +131,5 @@ const enc_model_kind enc_t5_model = {
     .free = unload,
     .shape = shape_of,
     .run = run,
-    .anchors = anchors,
+    .anchors = run_anchors,
 };

@@ -15,7 +15,9 @@ typedef struct t5_feed_forward {
 
 typedef struct t5_layer {
     enc_norm *norm;
-    enc_linear *qkv;
+    enc_linear *qkv; /* NULL: the next two, in the last layer where a few rows are read */
+    enc_linear *query;
+    enc_linear *keys_values;
     enc_linear *output;
     t5_feed_forward feed_forward;
 } t5_layer;

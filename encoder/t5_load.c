@@ -4,6 +4,7 @@
  * embeddings has one name or several. Tensors that nobody asks for are left alone.
  */
 #include "base/alloc.h"
+#include "encoder/heads.h"
 #include "encoder/t5.h"
 
 #include <math.h>
@@ -81,6 +82,16 @@ static rrk_status load_feed_forward(const source *s, size_t i, int layer, t5_fee
     return s->device->ops->linear(s->device, halves, NO_BIASES, 2, &out->in, err);
 }
 
+/* One product, or two where queries are wanted of a few rows only. */
+static rrk_status load_qkv(const source *s, size_t i, const enc_weight *const *weights, t5_layer *out, rrk_error *err)
+{
+    const enc_ops *ops = s->device->ops;
+    if (enc_rows_read(s->config).count == 0 || i + 1 < s->config->n_layers)
+        return ops->linear(s->device, weights, NO_BIASES, 3, &out->qkv, err);
+    RRK_TRY(ops->linear(s->device, weights, NO_BIASES, 1, &out->query, err));
+    return ops->linear(s->device, weights + 1, NO_BIASES, 2, &out->keys_values, err);
+}
+
 static rrk_status load_layer(const source *s, size_t i, t5_layer *out, rrk_error *err)
 {
     static const char *const PARTS[] = {"SelfAttention.q", "SelfAttention.k", "SelfAttention.v"};
@@ -89,7 +100,7 @@ static rrk_status load_layer(const source *s, size_t i, t5_layer *out, rrk_error
     for (size_t p = 0; p < RRK_COUNT(PARTS); p++)
         RRK_TRY(require_in_block(s, i, 0, PARTS[p], inner, d, &weights[p], err));
     RRK_TRY(load_norm(s, i, 0, &out->norm, err));
-    RRK_TRY(s->device->ops->linear(s->device, weights, NO_BIASES, RRK_COUNT(PARTS), &out->qkv, err));
+    RRK_TRY(load_qkv(s, i, weights, out, err));
     RRK_TRY(load_linear(s, i, 0, "SelfAttention.o", d, inner, &out->output, err));
     return load_feed_forward(s, i, 1, &out->feed_forward, err);
 }
@@ -163,11 +174,6 @@ static rrk_status find_words(const source *s, const enc_weight **out, rrk_error 
     return require(s, name, s->config->n_vocab, s->config->d_model, out, err);
 }
 
-static size_t value_bytes(const enc_weight *w)
-{
-    return w->bytes / w->n_values;
-}
-
 /* The few rows of the head that anybody asks for. An id that the vocabulary lacks takes row 0, which nobody reads. */
 static rrk_status load_answers(const source *s, const enc_weight *words, enc_linear **out, rrk_error *err)
 {
@@ -179,11 +185,7 @@ static rrk_status load_answers(const source *s, const enc_weight *words, enc_lin
     enc_weight rows[ENC_N_ANSWERS];
     for (size_t i = 0; i < ENC_N_ANSWERS; i++) {
         size_t id = c->t5.answer_ids[i] < 0 ? 0 : (size_t)c->t5.answer_ids[i];
-        rows[i] = *head;
-        rows[i].shape[0] = 1;
-        rows[i].n_values = c->d_model;
-        rows[i].bytes = c->d_model * value_bytes(head);
-        rows[i].data = (const char *)head->data + id * rows[i].bytes;
+        rows[i] = enc_weight_rows(head, id, 1);
         parts[i] = &rows[i];
     }
     return s->device->ops->linear(s->device, parts, biases, ENC_N_ANSWERS, out, err);

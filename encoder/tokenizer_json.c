@@ -9,9 +9,12 @@
 #include "encoder/wordpiece.h"
 
 #include <jansson.h>
+#include <malloc.h>
 #include <string.h>
 
 #define FILE_NAME ENC_TOKENIZER_JSON
+
+enum { MANY_PIECES = 10000 };
 
 /* --- what the readers share --- */
 
@@ -61,6 +64,19 @@ rrk_status enc_tj_added_token(const json_t *tokens, size_t i, const char **piece
     return enc_tj_id(json_object_get(token, "id"), *piece, id, err);
 }
 
+/* Files of 2020 have no type; what it would be then shows in the keys. */
+static const char *model_type(const json_t *model)
+{
+    const char *type = enc_tj_type(model);
+    if (*type || !json_is_object(model))
+        return type;
+    if (json_object_get(model, "merges"))
+        return "BPE";
+    if (json_is_array(json_object_get(model, "vocab")))
+        return "Unigram";
+    return json_object_get(model, "continuing_subword_prefix") ? "WordPiece" : "WordLevel";
+}
+
 /* --- BERT's --- */
 
 /* Everything that is collected before the tokenizer can be made. */
@@ -104,7 +120,6 @@ static rrk_status add_piece(reading *r, const char *piece, int64_t id, rrk_error
 static rrk_status read_model(reading *r, rrk_error *err)
 {
     const json_t *json = json_object_get(r->root, "model");
-    RRK_TRY(enc_tj_require_type(json, "model", "WordPiece", err));
     RRK_TRY(enc_json_string(json, FILE_NAME, "unk_token", &r->unk, err));
     RRK_TRY(enc_json_string(json, FILE_NAME, "continuing_subword_prefix", &r->options.prefix, err));
     enc_json_range range = {"max_input_chars_per_word", 1, ENC_MAX_WORD_CHARS, false};
@@ -190,17 +205,11 @@ static rrk_status make(enc_tokenizer **out, reading *r, rrk_error *err)
     return RRK_OK;
 }
 
-rrk_status enc_tokenizer_json_open(enc_tokenizer **out, const char *model_dir, const enc_tokenizer_settings *settings,
-                                   rrk_error *err)
+static rrk_status make_wordpiece(enc_tokenizer **out, const json_t *root, const enc_tokenizer_settings *settings,
+                                 rrk_error *err)
 {
-    struct json_t *json RRK_AUTO(enc_json_free) = NULL;
-    RRK_TRY(enc_json_read_optional(&json, model_dir, FILE_NAME, ENC_MAX_TOKENIZER_BYTES, err));
-    if (!json)
-        return RRK_OK;
-    if (strcmp(enc_tj_type(json_object_get(json, "model")), "Unigram") == 0)
-        return enc_unigram_json_make(out, json, settings, err);
     reading r RRK_AUTO(free_reading) = {
-        .root = json,
+        .root = root,
         .cls = enc_name_or(settings->cls, "[CLS]"),
         .sep = enc_name_or(settings->sep, "[SEP]"),
         .pad = enc_name_or(settings->pad, "[PAD]"),
@@ -208,4 +217,46 @@ rrk_status enc_tokenizer_json_open(enc_tokenizer **out, const char *model_dir, c
         .options = {.max_word_chars = ENC_DEFAULT_WORD_CHARS, .prefix = "##"},
     };
     return make(out, &r, err);
+}
+
+static rrk_status make_any(enc_tokenizer **out, const json_t *root, const enc_tokenizer_settings *settings,
+                           rrk_error *err)
+{
+    const json_t *model = json_object_get(root, "model");
+    const char *type = model_type(model);
+    if (strcmp(type, "Unigram") == 0)
+        return enc_unigram_json_make(out, root, settings, err);
+    if (strcmp(type, "WordPiece") == 0)
+        return make_wordpiece(out, root, settings, err);
+    if (!*type)
+        return base_fail(err, RRK_E_FORMAT, 0, "%s: it has no 'model'", FILE_NAME);
+    return base_fail(err, RRK_E_UNSUPPORTED, 0,
+                     "%s: a tokenizer of type %s, which rrk does not support: it has WordPiece and Unigram", FILE_NAME,
+                     type);
+}
+
+/* What is free below what is not stays resident unless the allocator is told to give it back. */
+static void return_memory(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
+/* The tree of a large vocabulary takes a hundred megabytes, and what was made from it lies above it in the heap. */
+static void free_tree(struct json_t **json)
+{
+    const json_t *vocab = json_object_get(json_object_get(*json, "model"), "vocab");
+    bool is_large = json_object_size(vocab) + json_array_size(vocab) >= MANY_PIECES;
+    enc_json_free(json);
+    if (is_large)
+        return_memory();
+}
+
+rrk_status enc_tokenizer_json_open(enc_tokenizer **out, const char *model_dir, const enc_tokenizer_settings *settings,
+                                   rrk_error *err)
+{
+    struct json_t *json RRK_AUTO(free_tree) = NULL;
+    RRK_TRY(enc_json_read_optional(&json, model_dir, FILE_NAME, ENC_MAX_TOKENIZER_BYTES, err));
+    return json ? make_any(out, json, settings, err) : RRK_OK;
 }

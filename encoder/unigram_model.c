@@ -134,7 +134,8 @@ static void find_best(const enc_unigram_model *m, rrk_text word, enc_unigram_scr
         size_t next = at + char_len(word.data[at]);
         bool covered = false;
         uint32_t node = 0;
-        for (size_t end = at; end < word.len;) {
+        size_t end = at;
+        while (end < word.len) {
             node = enc_trie_step(trie, node, (unsigned char)word.data[end++]);
             if (node == 0)
                 break;
@@ -146,6 +147,7 @@ static void find_best(const enc_unigram_model *m, rrk_text word, enc_unigram_scr
         }
         if (!covered)
             offer(s, mask, next, UNKNOWN, m->unknown_score + so_far);
+        s->n_steps += end - at;
         at = next;
     }
 }

@@ -41,6 +41,7 @@ typedef struct enc_unigram_scratch {
     int32_t *best; /* [cap] for each offset of the word, the piece that ends there on the best way */
     size_t cap;
     double *scores; /* [ring] of the ways that end at the offsets ahead */
+    size_t n_steps; /* in the trie, over all words: the work that was done */
 } enc_unigram_scratch;
 
 void enc_unigram_scratch_free(enc_unigram_scratch *scratch); /* also for RRK_AUTO */

@@ -99,11 +99,16 @@ static bool fits(const builder *b, uint32_t base)
     return true;
 }
 
-/* 0 when the first free units do not do. */
+/* 0 when neither the first free units, which are left over everywhere, nor the last, of the latest blocks, do. */
 static uint32_t find_base(const builder *b)
 {
     uint32_t unit = b->slots[0].next;
     for (int tries = 0; unit != 0 && tries < MAX_TRIES; tries++, unit = b->slots[unit].next) {
+        if (fits(b, unit ^ b->labels[0]))
+            return unit ^ b->labels[0];
+    }
+    unit = b->slots[0].before;
+    for (int tries = 0; unit != 0 && tries < MAX_TRIES; tries++, unit = b->slots[unit].before) {
         if (fits(b, unit ^ b->labels[0]))
             return unit ^ b->labels[0];
     }

@@ -12,13 +12,15 @@
 #define NET_MAX_REDIRECTS 5
 #define NET_DEFAULT_TRIES 5            /* in a row that bring nothing new */
 #define NET_DEFAULT_FIRST_WAIT_MS 1000 /* before the second of them; doubled for each further one */
-#define NET_MAX_WAIT_MS 60000          /* also of what Retry-After asks for */
+#define NET_MAX_WAIT_MS 60000          /* that is of our own choice */
+#define NET_MAX_ASKED_WAIT_MS 330000   /* a server that asks for more is not waited for; windows have five minutes */
+#define NET_TOLD_WAIT_MS 10000         /* from here on a wait is a line in the log */
 #define NET_DEFAULT_SILENCE_MS 60000
 #define NET_ETAG_SUFFIX ".etag"
 
 /*
  * Redirects are followed from http to http or https, and from https to https only. Connections that fail, and replies
- * 408, 429 and 5xx, are tried again.
+ * 408, 429 and 5xx, are tried again, not before the server wants it.
  */
 typedef struct net_source {
     const char *url;

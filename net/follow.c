@@ -2,8 +2,10 @@
 #include "net/follow.h"
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "net/internal.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 enum { MAX_HEADERS = 8, POLL_MS = 100, MAX_AUTHORIZATION_BYTES = 8192 };
@@ -185,14 +187,26 @@ static rrk_status sleep_on(net_loop *loop, int64_t ms, const base_deadline *dead
     return RRK_OK;
 }
 
+int64_t net_wait_ms(int64_t first_wait_ms, int n_failed, int64_t retry_after_ms)
+{
+    int64_t wait_ms = first_wait_ms;
+    for (int i = 1; i < n_failed && wait_ms < NET_MAX_WAIT_MS; i++)
+        wait_ms *= 2;
+    return RRK_MAX(RRK_MIN(wait_ms, (int64_t)NET_MAX_WAIT_MS), retry_after_ms);
+}
+
 rrk_status net_pause(net_loop *loop, const net_source *source, net_patience *patience, int64_t retry_after_ms,
                      const rrk_error *failure, rrk_error *err)
 {
-    int64_t wait_ms = source->first_wait_ms ? source->first_wait_ms : NET_DEFAULT_FIRST_WAIT_MS;
+    int64_t first_wait_ms = source->first_wait_ms ? source->first_wait_ms : NET_DEFAULT_FIRST_WAIT_MS;
+    rrk_status status = (rrk_status)failure->status;
     if (++patience->n_failed >= (source->n_tries ? source->n_tries : NET_DEFAULT_TRIES))
-        return base_fail(err, (rrk_status)failure->status, failure->detail, "%s", failure->message);
-    for (int i = 1; i < patience->n_failed && wait_ms < NET_MAX_WAIT_MS; i++)
-        wait_ms *= 2;
-    wait_ms = RRK_MIN(RRK_MAX(wait_ms, retry_after_ms), (int64_t)NET_MAX_WAIT_MS);
+        return base_fail(err, status, failure->detail, "%s", failure->message);
+    if (retry_after_ms > NET_MAX_ASKED_WAIT_MS)
+        return base_fail(err, status, failure->detail, "%s, and wants to be left alone for %" PRId64 " s",
+                         failure->message, retry_after_ms / 1000);
+    int64_t wait_ms = net_wait_ms(first_wait_ms, patience->n_failed, retry_after_ms);
+    if (wait_ms >= NET_TOLD_WAIT_MS)
+        base_log(RRK_LOG_WARNING, "%s, trying again in %" PRId64 " s", failure->message, wait_ms / 1000);
     return sleep_on(loop, wait_ms, source->deadline, err);
 }

@@ -34,6 +34,9 @@ typedef struct net_patience {
     int n_failed;
 } net_patience;
 
+/* How long to wait after n_failed of them when the server asks for retry_after_ms (-1: for nothing). */
+int64_t net_wait_ms(int64_t first_wait_ms, int n_failed, int64_t retry_after_ms);
+
 /* RRK_OK: try again now. Otherwise failure, which is the last try's, in err, or the deadline's. */
 rrk_status net_pause(net_loop *loop, const net_source *source, net_patience *patience, int64_t retry_after_ms,
                      const rrk_error *failure, rrk_error *err);

@@ -1,6 +1,6 @@
 /*
- * The headers that this folder understands: those that come before a body, handed on as they are, and Retry-After,
- * which is seconds or an HTTP date. Apart because the latter is a parser of foreign text, and tested as one.
+ * The headers that this folder understands: those that come before a body, handed on as they are, Retry-After, which is
+ * seconds or an HTTP date, and RateLimit. Apart because the latter two are parsers of foreign text, and tested as such.
  */
 #include "net/internal.h"
 
@@ -36,6 +36,29 @@ int64_t net_retry_after_ms(const char *value, const char *date, int64_t now_s)
     int64_t sent_s = date ? date_to_s(date) : -1;
     int64_t from_s = sent_s < 0 ? now_s : sent_s;
     return until_s > from_s ? (until_s - from_s) * 1000 : 0;
+}
+
+/* The seconds in ";name=5" within an item; -1: not there. */
+static int64_t parameter_ms(const char *item, size_t len, char name)
+{
+    for (const char *at = item; (at = memchr(at, ';', len - (size_t)(at - item))) != NULL;) {
+        at += 1 + strspn(at + 1, " \t");
+        if (at[0] == name && at[1] == '=' && isdigit((unsigned char)at[2]))
+            return seconds_to_ms(at + 2);
+    }
+    return -1;
+}
+
+int64_t net_rate_limit_ms(const char *value)
+{
+    int64_t longest_ms = -1;
+    for (const char *item = value; *item;) {
+        size_t len = strcspn(item, ",");
+        if (parameter_ms(item, len, 'r') == 0)
+            longest_ms = RRK_MAX(longest_ms, parameter_ms(item, len, 't'));
+        item += len + (item[len] == ',');
+    }
+    return longest_ms;
 }
 
 static const char *value_of(CURL *easy, const char *name)

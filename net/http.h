@@ -76,7 +76,7 @@ typedef struct net_reply {
     bool stopped;            /* piece() had enough */
     long http_status;        /* 0: there was none */
     base_buf body;           /* what was read of it, decoded, with or without piece(); owned by the transfer */
-    int64_t retry_after_ms;  /* Retry-After in seconds or as a date; -1: there was none */
+    int64_t retry_after_ms;  /* Retry-After in seconds or as a date, or a 429's RateLimit; -1: there was none */
     uint64_t bytes_sent;     /* of the request's body */
     uint64_t bytes_received; /* header and body, before decoding */
     double first_byte_ms;    /* since the start, to the first header line; -1: none came */

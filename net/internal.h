@@ -94,5 +94,7 @@ void net_timers_postpone(net_timers *timers, net_transfer *transfer, int64_t due
 bool net_tell_head(net_transfer *transfer);
 /* Both as received; date (the reply's own clock) may be NULL: then now_s counts. -1 when value says nothing. */
 int64_t net_retry_after_ms(const char *value, const char *date, int64_t now_s);
+/* "name";r=0;t=55: nothing remains for 55 seconds, as Hugging Face's hub says it; of several the longest. */
+int64_t net_rate_limit_ms(const char *value);
 
 #endif

@@ -107,15 +107,21 @@ static void take_figures(net_transfer *transfer)
     reply->total_ms = base_ms_since(transfer->start_ns);
 }
 
+static const char *header_of(const net_transfer *transfer, const char *name)
+{
+    struct curl_header *header;
+    return curl_easy_header(transfer->easy, name, 0, CURLH_HEADER, -1, &header) == CURLHE_OK ? header->value : NULL;
+}
+
 static void take_retry_after(net_transfer *transfer)
 {
-    struct curl_header *value;
-    struct curl_header *date;
-    if (curl_easy_header(transfer->easy, "Retry-After", 0, CURLH_HEADER, -1, &value) != CURLHE_OK)
-        return;
-    bool has_date = curl_easy_header(transfer->easy, "Date", 0, CURLH_HEADER, -1, &date) == CURLHE_OK;
-    transfer->reply.retry_after_ms =
-        net_retry_after_ms(value->value, has_date ? date->value : NULL, (int64_t)time(NULL));
+    net_reply *reply = &transfer->reply;
+    const char *value = header_of(transfer, "Retry-After");
+    const char *limit = reply->http_status == 429 ? header_of(transfer, "RateLimit") : NULL;
+    if (value)
+        reply->retry_after_ms = net_retry_after_ms(value, header_of(transfer, "Date"), (int64_t)time(NULL));
+    else if (limit)
+        reply->retry_after_ms = net_rate_limit_ms(limit);
 }
 
 void net_outcome(net_transfer *transfer, CURLcode code)

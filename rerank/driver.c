@@ -31,7 +31,7 @@ static rrk_status make_anchors(rrk_encoder *encoder, rank_machine *machine, cons
     if (!views)
         return base_fail_nomem(err, work->n_vectors * n_views * sizeof *views);
     int64_t start_ns = base_now_ns();
-    rrk_status status = enc_anchors(encoder, work->vectors, work->n_vectors, views, deadline, err);
+    rrk_status status = enc_anchors(encoder, work->vectors, work->n_vectors, views, work->anchors, deadline, err);
     stats->encode_ms += base_ms_since(start_ns);
     RRK_TRY(status);
     return machine->strategy->accept(machine, &(rank_results){.views = views}, err);

@@ -16,19 +16,11 @@ static rrk_status start(rank_machine **out, const rank_task *task, rrk_error *er
     return RRK_OK;
 }
 
-static double dot(const float *a, const float *b, size_t n)
-{
-    double sum = 0;
-    for (size_t i = 0; i < n; i++)
-        sum += (double)a[i] * b[i];
-    return sum;
-}
-
 static rrk_status accept(rank_machine *machine, const rank_results *results, rrk_error *err)
 {
     rank_pointwise *m = (rank_pointwise *)machine;
     for (size_t r = 1; r < m->rows.n; r++)
-        rank_pointwise_take(m, r, dot(results->rows, results->rows + r * m->result_dim, m->result_dim));
+        rank_pointwise_take(m, r, rank_dot(results->rows, results->rows + r * m->result_dim, m->result_dim));
     return RRK_OK;
 }
 

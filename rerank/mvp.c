@@ -9,8 +9,11 @@
  *
  * What BERT models compute is in doc/mvp-bert.md. Chunks of a long passage take part as if they were passages.
  */
+#define RRK_EXPERIMENTAL
 #include "base/alloc.h"
 #include "rerank/pointwise.h"
+
+#include <math.h>
 
 enum { BERT_QUERY_CAP = 64 };
 
@@ -20,6 +23,7 @@ typedef struct mvp {
     enc_query *query;     /* owned; NULL until it is read */
     const rank_task *task;
     float *vectors;  /* [rows.rows.n, dim]; owned */
+    float *anchors;  /* [dim] when somebody asks why; owned */
     bool is_encoded; /* vectors are there */
     bool is_done;
 } mvp;
@@ -30,6 +34,7 @@ static void stop(rank_machine *machine)
         return;
     mvp *m = (mvp *)machine;
     base_free(m->vectors);
+    base_free(m->anchors);
     rank_rows_free(&m->query_rows);
     enc_query_free(m->query);
     rank_pointwise_stop(machine);
@@ -104,6 +109,8 @@ static rrk_status start(rank_machine **out, const rank_task *task, rrk_error *er
     m->vectors = base_alloc(m->rows.rows.n, dim * sizeof *m->vectors);
     if (!m->vectors)
         return base_fail_nomem(err, m->rows.rows.n * dim * sizeof *m->vectors);
+    if (task->views && !(m->anchors = base_alloc(dim, sizeof *m->anchors)))
+        return base_fail_nomem(err, dim * sizeof *m->anchors);
     *out = (rank_machine *)RRK_STEAL(m);
     return RRK_OK;
 }
@@ -128,7 +135,7 @@ static rrk_status next(rank_machine *machine, rank_work *work, rrk_error *err)
     else if (!m->is_encoded)
         return hand_out_rows(m, work, err);
     else if (!m->is_done)
-        *work = (rank_work){.vectors = m->vectors, .n_vectors = m->rows.rows.n};
+        *work = (rank_work){.vectors = m->vectors, .n_vectors = m->rows.rows.n, .anchors = m->anchors};
     return RRK_OK;
 }
 
@@ -138,11 +145,25 @@ static void take_views(mvp *m, size_t row, const float *views, size_t n_views)
     double sum = 0;
     for (size_t k = 0; k < n_views; k++)
         sum += (double)views[k];
-    if (!rank_pointwise_take(&m->rows, row, sum / (double)n_views) || !m->task->view_scores)
+    if (!rank_pointwise_take(&m->rows, row, sum / (double)n_views) || !m->task->views)
         return;
-    double *out = m->task->view_scores + m->rows.rows.passage_of[row] * n_views;
+    double *out = m->task->views->scores + m->rows.rows.passage_of[row] * n_views;
     for (size_t k = 0; k < n_views; k++)
         out[k] = (double)views[k];
+}
+
+/* An anchor without a length is like no other. */
+static void take_cosines(const mvp *m, size_t n_views)
+{
+    /* A row of the block layout has the cosine part behind its vectors. */
+    size_t d = (m->rows.result_dim - enc_reads_query_apart(m->task->encoder)) / n_views;
+    for (size_t a = 0; a < n_views; a++) {
+        for (size_t b = 0; b < n_views; b++) {
+            const float *x = m->anchors + a * d, *y = m->anchors + b * d;
+            double lengths = sqrt(rank_dot(x, x, d) * rank_dot(y, y, d));
+            m->task->views->cosines[a * n_views + b] = lengths > 0 ? rank_dot(x, y, d) / lengths : 0;
+        }
+    }
 }
 
 static rrk_status accept(rank_machine *machine, const rank_results *results, rrk_error *err)
@@ -159,6 +180,8 @@ static rrk_status accept(rank_machine *machine, const rank_results *results, rrk
     size_t n_views = enc_n_views(m->task->encoder);
     for (size_t r = 0; r < m->rows.rows.n; r++)
         take_views(m, r, results->views + r * n_views, n_views);
+    if (m->task->views && m->task->views->cosines)
+        take_cosines(m, n_views);
     m->is_done = true;
     return RRK_OK;
 }

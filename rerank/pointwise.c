@@ -88,3 +88,11 @@ void rank_pointwise_stop(rank_machine *machine)
     base_free(m->scores);
     base_free(m);
 }
+
+double rank_dot(const float *a, const float *b, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += (double)a[i] * (double)b[i];
+    return sum;
+}

@@ -34,6 +34,8 @@ rrk_status rank_pointwise_add_all(rank_pointwise *m, const rank_task *task, cons
  */
 bool rank_pointwise_take(rank_pointwise *m, size_t row, double score);
 
+double rank_dot(const float *a, const float *b, size_t n);
+
 /* The strategy's next, finish and stop. */
 rrk_status rank_pointwise_next(rank_machine *machine, rank_work *work, rrk_error *err);
 rrk_status rank_pointwise_finish(rank_machine *machine, double *scores, rrk_error *err);

@@ -122,8 +122,8 @@ typedef struct ranking {
     rank_call call;
     rrk_rank_request *requests;
     size_t n_requests;
-    bool is_many;        /* rrk_reranker_rank_many(): on_error and done hold */
-    double *view_scores; /* of the only request; NULL: not asked for */
+    bool is_many;           /* rrk_reranker_rank_many(): on_error and done hold */
+    const rrk_views *views; /* of the only request; NULL: not asked for */
 } ranking;
 
 static void free_ranking(ranking *r)
@@ -233,7 +233,7 @@ static rrk_status check_calibrated(const ranking *r, rrk_error *err)
     const rrk_reranker *reranker = r->call.reranker;
     if (!r->call.options.calibrated)
         return RRK_OK;
-    if (r->view_scores)
+    if (r->views)
         return base_fail(err, RRK_E_INVALID, 0, "view scores are not calibrated");
     if (!reranker->encoder || !enc_calibration_of(reranker->encoder)->is_known)
         return base_fail(err, RRK_E_UNSUPPORTED, 0, "strategy '%s' has no calibrated scores%s",
@@ -253,8 +253,8 @@ static rrk_status rank_all(ranking *r, const base_deadline *deadline, rrk_error 
         status = rank_call_make_tasks(c, r->requests, r->n_requests, err);
     if (status == RRK_OK)
         status = answer_empty(r, err);
-    if (r->view_scores && c->n_tasks == 1)
-        c->tasks[0].view_scores = r->view_scores;
+    if (r->views && c->n_tasks == 1)
+        c->tasks[0].views = r->views;
     if (status == RRK_OK)
         status = drive(r, deadline, err);
     c->stats.total_ms = base_ms_since(start_ns);
@@ -263,19 +263,26 @@ static rrk_status rank_all(ranking *r, const base_deadline *deadline, rrk_error 
     return status;
 }
 
+static rrk_status rank_one(ranking *r, rrk_rank_request *request, const base_deadline *deadline, size_t *n_hits,
+                           rrk_error *err)
+{
+    r->requests = request;
+    r->n_requests = 1;
+    /* on_error is for many; one caller who waits for one answer is told that there is none. */
+    r->call.options.on_error = RRK_ON_ERROR_FAIL;
+    RRK_TRY(rank_all(r, deadline, err));
+    *n_hits = request->n_hits;
+    return RRK_OK;
+}
+
 rrk_status rank_until(rrk_reranker *reranker, rrk_text query, const rrk_passage *passages, size_t n_passages,
                       const rrk_rank_options *options, const base_deadline *deadline, rrk_hit *hits, size_t *n_hits,
                       rrk_error *err)
 {
     rrk_rank_request request = {
         .query = query, .passages = passages, .n_passages = n_passages, .hits = hits, .n_hits = *n_hits};
-    ranking r RRK_AUTO(free_ranking) = {
-        .call = {.reranker = reranker, .options = *options}, .requests = &request, .n_requests = 1};
-    /* on_error is for many; one caller who waits for one answer is told that there is none. */
-    r.call.options.on_error = RRK_ON_ERROR_FAIL;
-    RRK_TRY(rank_all(&r, deadline, err));
-    *n_hits = request.n_hits;
-    return RRK_OK;
+    ranking r RRK_AUTO(free_ranking) = {.call = {.reranker = reranker, .options = *options}};
+    return rank_one(&r, &request, deadline, n_hits, err);
 }
 
 rrk_status rrk_reranker_rank(rrk_reranker *reranker, rrk_text query, const rrk_passage *passages, size_t n_passages,
@@ -304,24 +311,35 @@ rrk_status rrk_reranker_rank_many(rrk_reranker *reranker, rrk_rank_request *requ
     return rank_all(&r, &deadline, err);
 }
 
-rrk_status rrk_reranker_rank_views(rrk_reranker *reranker, rrk_text query, const rrk_passage *passages,
-                                   size_t n_passages, const rrk_rank_options *options, double *scores, size_t n_views,
-                                   rrk_error *err)
+static rrk_status check_views(const rrk_reranker *reranker, const rrk_views *views, rrk_error *err)
 {
-    base_error_clear(err);
-    if (!reranker || (!scores && n_passages))
-        return base_fail(err, RRK_E_INVALID, 0, "%s is NULL", !reranker ? "reranker" : "scores");
     RRK_TRY(base_owner_check(&reranker->owner, "reranker", err));
     if (reranker->strategy != &rank_mvp)
         return base_fail(err, RRK_E_UNSUPPORTED, 0, "strategy '%s' has no views", reranker->strategy->name);
-    if (n_views != enc_n_views(reranker->encoder))
-        return base_fail(err, RRK_E_INVALID, 0, "n_views is %zu, the model has %zu", n_views,
-                         enc_n_views(reranker->encoder));
-    rrk_rank_request request = {.query = query, .passages = passages, .n_passages = n_passages};
-    ranking r RRK_AUTO(free_ranking) = {
-        .call = {.reranker = reranker}, .requests = &request, .n_requests = 1, .view_scores = scores};
+    size_t n_views = enc_n_views(reranker->encoder);
+    if (views->n_views != n_views)
+        return base_fail(err, RRK_E_INVALID, 0, "n_views is %zu, the model has %zu", views->n_views, n_views);
+    return RRK_OK;
+}
+
+rrk_status rrk_reranker_rank_views(rrk_reranker *reranker, rrk_text query, const rrk_passage *passages,
+                                   size_t n_passages, const rrk_rank_options *options, rrk_hit *hits, size_t *n_hits,
+                                   const rrk_views *views, rrk_error *err)
+{
+    base_error_clear(err);
+    if (!reranker || !n_hits || !views)
+        return base_fail(err, RRK_E_INVALID, 0, "%s is NULL", !reranker ? "reranker" : !n_hits ? "n_hits" : "views");
+    rrk_views taken;
+    rrk_views_init(&taken);
+    BASE_TAKE_OPTIONS(&taken, views);
+    if (!taken.scores && n_passages)
+        return base_fail(err, RRK_E_INVALID, 0, "scores is NULL");
+    RRK_TRY(check_views(reranker, &taken, err));
+    rrk_rank_request request = {
+        .query = query, .passages = passages, .n_passages = n_passages, .hits = hits, .n_hits = *n_hits};
+    ranking r RRK_AUTO(free_ranking) = {.call = {.reranker = reranker}, .views = &taken};
     RRK_TRY(rank_take_options(options, &r.call.options, err));
     const rrk_rank_options *o = &r.call.options;
     base_deadline deadline = base_deadline_in(o->timeout_ms, o->cancel, o->cancel_ctx);
-    return rank_all(&r, &deadline, err);
+    return rank_one(&r, &request, &deadline, n_hits, err);
 }

@@ -22,7 +22,7 @@ typedef struct rank_task {
     size_t n_passages;
     const rrk_rank_options *options; /* checked, all fields in range */
     size_t number;                   /* the caller's request, for its hits and for messages */
-    double *view_scores;             /* "mvp": [n_passages, enc_n_views()] for finish() to fill; NULL: nobody asks */
+    const struct rrk_views *views;   /* "mvp": checked, for accept() to fill; NULL: nobody asks */
 } rank_task;
 
 /* What next() hands out, valid until accept(): one of the four kinds. None: nothing more to do. */
@@ -36,6 +36,7 @@ typedef struct rank_work {
     /* One list's vectors, of which enc_anchors() makes scores. */
     const float *vectors; /* [n_vectors, enc_output_dim()] */
     size_t n_vectors;
+    float *anchors; /* [enc_output_dim()] where the machine wants the views' anchors; NULL: nowhere */
     /* Prompts to answer. */
     const llm_prompt *prompts;
     size_t n_prompts;

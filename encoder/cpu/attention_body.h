@@ -10,17 +10,19 @@
 
 /* A head's operands. Keys beyond the last token, up to a whole vector, are zeros. */
 typedef struct head {
-    const float *q; /* [n_tokens, d_head], rows stride apart */
-    size_t stride;
+    const float *q; /* [n_queries, d_head], rows q_stride apart */
+    size_t q_stride;
+    size_t stride; /* between keys, and between values */
     float *kt;     /* [d_head, n_keys] */
     float *v;      /* [n_tokens, width] */
     float *scores; /* [QUERY_ROWS, n_keys] */
     size_t n_tokens;
+    size_t n_queries;
     size_t d_head;
     size_t width;      /* d_head rounded up to LANES */
     size_t n_keys;     /* n_tokens rounded up to LANES */
     float scale;       /* of scores, as powers of 2 */
-    const float *bias; /* of distance 0; NULL: none */
+    const float *bias; /* of distance 0 for the first query; NULL: none */
 } head;
 
 /* Keys [first, first + LANES) times LANES of their floats, into columns. */
@@ -52,7 +54,7 @@ static void pack_head(const head *h, const float *k, const float *v)
     }
 }
 
-/* Where a block's queries are. Beyond the last token there is the last one again, whose results nobody takes. */
+/* Where a block's queries are. Beyond the last one there is the last one again, whose results nobody takes. */
 typedef struct queries {
     const float *row[QUERY_ROWS];
 } queries;
@@ -114,7 +116,7 @@ static void score(const head *h, const queries *q)
 static void add_bias(const head *h, size_t row)
 {
     for (size_t r = 0; r < QUERY_ROWS; r++) {
-        size_t query = row + r < h->n_tokens ? row + r : h->n_tokens - 1;
+        size_t query = row + r < h->n_queries ? row + r : h->n_queries - 1;
         float *scores = h->scores + r * h->n_keys;
         for (size_t t = 0; t < h->n_keys; t += LANES)
             store(scores + t, load(scores + t) + load(h->bias - query + t));
@@ -197,11 +199,11 @@ static void weigh(const head *h, const float *factors, float *out, size_t out_st
 static void attend_head(const head *h, float *out, size_t out_stride)
 {
     float factors[QUERY_ROWS];
-    for (size_t row = 0; row < h->n_tokens; row += QUERY_ROWS) {
-        size_t left = h->n_tokens - row, n_rows = left < QUERY_ROWS ? left : QUERY_ROWS;
+    for (size_t row = 0; row < h->n_queries; row += QUERY_ROWS) {
+        size_t left = h->n_queries - row, n_rows = left < QUERY_ROWS ? left : QUERY_ROWS;
         queries q;
         for (size_t r = 0; r < QUERY_ROWS; r++)
-            q.row[r] = h->q + (row + (r < n_rows ? r : n_rows - 1)) * h->stride;
+            q.row[r] = h->q + (row + (r < n_rows ? r : n_rows - 1)) * h->q_stride;
         score(h, &q);
         if (h->bias)
             add_bias(h, row);
@@ -214,8 +216,10 @@ static void attention(const cpu_attention *a)
 {
     size_t d_head = a->d / a->n_heads;
     head h = {
-        .stride = 3 * a->d,
+        .q_stride = a->q_stride,
+        .stride = a->kv_stride,
         .n_tokens = a->n_tokens,
+        .n_queries = a->n_queries,
         .d_head = d_head,
         .width = (d_head + LANES - 1) / LANES * LANES,
         .n_keys = (a->n_tokens + LANES - 1) / LANES * LANES,
@@ -225,9 +229,10 @@ static void attention(const cpu_attention *a)
     h.v = h.kt + h.width * h.n_keys;
     h.scores = h.v + h.width * h.n_keys;
     for (size_t i = 0; i < a->n_heads; i++) {
-        h.q = a->qkv + i * d_head;
-        h.bias = a->bias ? a->bias + i * a->bias_stride : NULL;
-        pack_head(&h, h.q + a->d, h.q + 2 * a->d);
+        const float *k = a->kv + i * d_head;
+        h.q = a->q + i * d_head;
+        h.bias = a->bias ? a->bias + i * a->bias_stride - a->first_query : NULL;
+        pack_head(&h, k, k + a->d);
         attend_head(&h, a->out + i * d_head, a->d);
     }
 }

@@ -21,25 +21,6 @@ rrk_status cpu_widen(const enc_weight *weight, float **out, rrk_error *err)
     return enc_weight_to_f32(weight, values, err);
 }
 
-static rrk_status add_table(enc_device *device, const enc_weight *weight, enc_table **out, rrk_error *err)
-{
-    cpu_device *cpu = (cpu_device *)device;
-    enc_table *table = base_calloc(1, sizeof *table);
-    if (!table)
-        return base_fail_nomem(err, sizeof *table);
-    table->next = cpu->tables;
-    cpu->tables = *out = table;
-    table->n_rows = weight->shape[0];
-    table->d = weight->shape[1];
-    if (weight->dtype == ENC_F32 && (uintptr_t)weight->data % sizeof(float) == 0) {
-        table->rows = weight->data;
-        return RRK_OK;
-    }
-    RRK_TRY(cpu_widen(weight, &table->copy, err));
-    table->rows = table->copy;
-    return RRK_OK;
-}
-
 static rrk_status pack_linear(cpu_device *cpu, const enc_weight *const *parts, const enc_weight *const *biases,
                               size_t n_parts, const cpu_narrow *narrow, enc_linear **out, rrk_error *err)
 {
@@ -160,6 +141,7 @@ static rrk_status reserve(cpu_slot *s, size_t n_rows, rrk_error *err)
 static rrk_status begin(enc_session *session, const enc_batch *batch, rrk_error *err)
 {
     session->batch = *batch;
+    session->start_before = NULL;
     for (size_t i = 0; i < ENC_N_SLOTS; i++) {
         bool by_sequence = i == ENC_SLOT_POOLED || i == ENC_SLOT_HEAD;
         RRK_TRY(reserve(&session->slots[i], by_sequence ? batch->n_seqs : batch->n_tokens, err));
@@ -168,39 +150,6 @@ static rrk_status begin(enc_session *session, const enc_batch *batch, rrk_error 
 }
 
 /* --- operations --- */
-
-static rrk_status check_ids(const enc_batch *batch, const enc_table *words, const enc_table *positions,
-                            const enc_table *types, rrk_error *err)
-{
-    for (size_t t = 0; t < batch->n_tokens; t++) {
-        if (batch->ids[t] < 0 || (size_t)batch->ids[t] >= words->n_rows)
-            return base_fail(err, RRK_E_INVALID, 0, "token id %d is outside the vocabulary of %zu", batch->ids[t],
-                             words->n_rows);
-        if ((positions && batch->positions[t] >= positions->n_rows) || (types && batch->types[t] >= types->n_rows))
-            return base_fail(err, RRK_E_INVALID, 0, "position %u or token type %d is beyond what the model has",
-                             batch->positions[t], batch->types[t]);
-    }
-    return RRK_OK;
-}
-
-static rrk_status embed(enc_session *session, enc_slot x, const enc_table *words, const enc_table *positions,
-                        const enc_table *types, const enc_norm *norm, rrk_error *err)
-{
-    const enc_batch *batch = &session->batch;
-    RRK_TRY(check_ids(batch, words, positions, types, err));
-    size_t d = words->d;
-    for (size_t t = 0; t < batch->n_tokens; t++) {
-        float *out = session->slots[x].data + t * d;
-        memcpy(out, words->rows + (size_t)batch->ids[t] * d, d * sizeof *out);
-        const float *type = types ? types->rows + batch->types[t] * d : NULL;
-        const float *position = positions ? positions->rows + batch->positions[t] * d : NULL;
-        for (size_t i = 0; type && i < d; i++)
-            out[i] += type[i];
-        for (size_t i = 0; position && i < d; i++)
-            out[i] += position[i];
-    }
-    return norm ? cpu_apply_norm(session, norm, x, x, err) : RRK_OK;
-}
 
 static rrk_status project(enc_session *session, const enc_linear *w, enc_slot in, enc_slot out, rrk_error *err)
 {
@@ -261,29 +210,65 @@ rrk_status cpu_scratch_reserve(cpu_scratch *scratch, size_t n, rrk_error *err)
     return RRK_OK;
 }
 
+static size_t longest_of(const uint32_t *start, size_t n_seqs)
+{
+    size_t longest = 0;
+    for (size_t s = 0; s < n_seqs; s++)
+        longest = RRK_MAX(longest, (size_t)(start[s + 1] - start[s]));
+    return longest;
+}
+
+/* What is alike for all sequences, the longest of which has so many tokens. */
+static rrk_status begin_attention(enc_session *session, const enc_attention *options, size_t longest, size_t d,
+                                  cpu_attention *out, rrk_error *err)
+{
+    RRK_TRY(cpu_scratch_reserve(&session->attention, cpu_attention_scratch(longest, d / options->n_heads), err));
+    *out = (cpu_attention){
+        .d = d, .n_heads = options->n_heads, .scale = options->scale, .scratch = session->attention.data};
+    if (!options->bias)
+        return RRK_OK;
+    RRK_TRY(cpu_spread_bias(session, options->bias, longest, &out->bias, err));
+    out->bias_stride = cpu_bias_stride(session->bias_tokens);
+    return RRK_OK;
+}
+
 static rrk_status attention(enc_session *session, const enc_attention *options, enc_slot qkv, enc_slot out,
                             rrk_error *err)
 {
     const enc_batch *batch = &session->batch;
-    size_t d = session->slots[out].n_cols, longest = 0;
-    for (size_t s = 0; s < batch->n_seqs; s++)
-        longest = RRK_MAX(longest, (size_t)(batch->start[s + 1] - batch->start[s]));
-    RRK_TRY(cpu_scratch_reserve(&session->attention, cpu_attention_scratch(longest, d / options->n_heads), err));
-    const float *bias = NULL;
-    if (options->bias)
-        RRK_TRY(cpu_spread_bias(session, options->bias, longest, &bias, err));
+    size_t d = session->slots[out].n_cols;
+    cpu_attention a;
+    RRK_TRY(begin_attention(session, options, longest_of(batch->start, batch->n_seqs), d, &a, err));
+    a.q_stride = a.kv_stride = 3 * d;
     for (size_t s = 0; s < batch->n_seqs; s++) {
-        cpu_attention a = {
-            .qkv = session->slots[qkv].data + (size_t)batch->start[s] * 3 * d,
-            .out = session->slots[out].data + (size_t)batch->start[s] * d,
-            .n_tokens = batch->start[s + 1] - batch->start[s],
-            .d = d,
-            .n_heads = options->n_heads,
-            .scale = options->scale,
-            .bias = bias,
-            .bias_stride = cpu_bias_stride(session->bias_tokens),
-            .scratch = session->attention.data,
-        };
+        a.q = session->slots[qkv].data + batch->start[s] * a.q_stride;
+        a.kv = a.q + d;
+        a.out = session->slots[out].data + batch->start[s] * d;
+        a.n_queries = a.n_tokens = batch->start[s + 1] - batch->start[s];
+        session->device->kernels->attention(&a);
+    }
+    return RRK_OK;
+}
+
+static rrk_status attention_of_read(enc_session *session, const enc_attention *options, enc_slot q, enc_slot kv,
+                                    enc_slot out, rrk_error *err)
+{
+    const enc_batch *batch = &session->batch;
+    const uint32_t *before = session->start_before;
+    size_t d = session->slots[out].n_cols;
+    if (!before)
+        return base_fail(err, RRK_E_INVALID, 0, "attention of rows that are read, but all are");
+    cpu_attention a;
+    RRK_TRY(begin_attention(session, options, longest_of(before, batch->n_seqs), d, &a, err));
+    a.q_stride = d;
+    a.kv_stride = 2 * d;
+    a.first_query = session->first_read;
+    for (size_t s = 0; s < batch->n_seqs; s++) {
+        a.q = session->slots[q].data + batch->start[s] * d;
+        a.kv = session->slots[kv].data + before[s] * a.kv_stride;
+        a.out = session->slots[out].data + batch->start[s] * d;
+        a.n_queries = batch->start[s + 1] - batch->start[s];
+        a.n_tokens = before[s + 1] - before[s];
         session->device->kernels->attention(&a);
     }
     return RRK_OK;
@@ -350,6 +335,7 @@ static void close_device(enc_device *device)
     while (cpu->tables) {
         enc_table *next = cpu->tables->next;
         base_free_aligned(cpu->tables->copy);
+        base_free_aligned(cpu->tables->scales);
         base_free(cpu->tables);
         cpu->tables = next;
     }
@@ -380,7 +366,7 @@ static void close_device(enc_device *device)
 
 static const enc_ops CPU_OPS = {
     .describe = describe,
-    .table = add_table,
+    .table = cpu_add_table,
     .linear = add_linear,
     .head_linear = add_head_linear,
     .norm = add_norm,
@@ -389,11 +375,12 @@ static const enc_ops CPU_OPS = {
     .session = session_new,
     .session_free = session_free,
     .begin = begin,
-    .embed = embed,
+    .embed = cpu_embed,
     .project = project,
     .project_add_norm = project_add_norm,
     .feed_forward = feed_forward,
     .attention = attention,
+    .attention_of_read = attention_of_read,
     .view_attention = cpu_view_attention,
     .apply_norm = cpu_apply_norm,
     .project_add = cpu_project_add,
@@ -414,6 +401,7 @@ static void choose(cpu_device *cpu, rrk_dtype dtype)
     size_t cap = sizeof cpu->description;
     const char *isa = cpu->kernels->isa, *name = dtype == RRK_DTYPE_INT8 ? "int8" : "bf16";
     cpu->narrow = cpu_narrow_for(cpu->kernels, dtype);
+    cpu->device.dtype = cpu->narrow ? dtype : RRK_DTYPE_F32;
     if (cpu->narrow) {
         snprintf(cpu->description, cap, "cpu %s %s", name, cpu->narrow->isa);
     } else if (dtype == RRK_DTYPE_INT8 || dtype == RRK_DTYPE_BF16) {

@@ -10,10 +10,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* One sequence's attention. q, k and v are the three thirds of a row of qkv. */
+/* One sequence's attention: of all its tokens, or of n_queries of them from the first_query-th on. */
 typedef struct cpu_attention {
-    const float *qkv; /* [n_tokens, 3 * d] */
-    float *out;       /* [n_tokens, d] */
+    const float *q;  /* [n_queries, d], rows q_stride apart */
+    const float *kv; /* [n_tokens, 2 * d], rows kv_stride apart: k and v side by side */
+    float *out;      /* [n_queries, d]; may be q when q_stride is d */
+    size_t q_stride;
+    size_t kv_stride;
+    size_t first_query;
+    size_t n_queries;
     size_t n_tokens;
     size_t d;
     size_t n_heads;

@@ -88,8 +88,8 @@ static void add_norm(float *x, const float *delta, const float *b, const float *
 /* One query row of one head. */
 static void attend(const cpu_attention *a, size_t head, size_t row)
 {
-    size_t width = a->d / a->n_heads, stride = 3 * a->d;
-    const float *q = a->qkv + row * stride + head * width, *k = a->qkv + a->d + head * width, *v = k + a->d;
+    size_t width = a->d / a->n_heads, stride = a->kv_stride;
+    const float *q = a->q + row * a->q_stride + head * width, *k = a->kv + head * width, *v = k + a->d;
     float *scores = a->scratch, *out = a->out + row * a->d + head * width;
     float best = -INFINITY;
     for (size_t t = 0; t < a->n_tokens; t++) {
@@ -97,7 +97,7 @@ static void attend(const cpu_attention *a, size_t head, size_t row)
         for (size_t i = 0; i < width; i++)
             s += (double)q[i] * (double)k[t * stride + i];
         if (a->bias)
-            s += (double)a->bias[(ptrdiff_t)(head * a->bias_stride + t) - (ptrdiff_t)row];
+            s += (double)a->bias[(ptrdiff_t)(head * a->bias_stride + t) - (ptrdiff_t)(a->first_query + row)];
         scores[t] = (float)(s * (double)a->scale);
         best = scores[t] > best ? scores[t] : best;
     }
@@ -115,7 +115,7 @@ static void attend(const cpu_attention *a, size_t head, size_t row)
 static void attention(const cpu_attention *a)
 {
     for (size_t head = 0; head < a->n_heads; head++) {
-        for (size_t row = 0; row < a->n_tokens; row++)
+        for (size_t row = 0; row < a->n_queries; row++)
             attend(a, head, row);
     }
 }

@@ -12,19 +12,53 @@ void cpu_linear_clear(enc_linear *linear)
     base_free_aligned(RRK_STEAL(linear->bias));
 }
 
-/* Stacks the parts' values and biases in the device's own order. */
-static rrk_status stack_parts(const enc_weight *const *parts, const enc_weight *const *biases, size_t n_parts,
-                              float *values, float *bias, rrk_error *err)
+static rrk_status stack_biases(const enc_weight *const *parts, const enc_weight *const *biases, size_t n_parts,
+                               float *bias, rrk_error *err)
 {
-    size_t row = 0, at = 0;
+    size_t row = 0;
     for (size_t i = 0; i < n_parts; i++) {
-        RRK_TRY(enc_weight_to_f32(parts[i], values + at, err));
         if (biases[i])
             RRK_TRY(enc_weight_to_f32(biases[i], bias + row, err));
-        at += parts[i]->n_values;
         row += parts[i]->shape[0];
     }
     return RRK_OK;
+}
+
+/* The parts' values in f32, one part behind the other. */
+static rrk_status stack_parts(const enc_weight *const *parts, size_t n_parts, float *values, rrk_error *err)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < n_parts; i++) {
+        RRK_TRY(enc_weight_to_f32(parts[i], values + at, err));
+        at += parts[i]->n_values;
+    }
+    return RRK_OK;
+}
+
+static bool are_int8(const enc_weight *const *parts, size_t n_parts)
+{
+    for (size_t i = 0; i < n_parts; i++) {
+        if (parts[i]->dtype != ENC_I8 || !parts[i]->scales)
+            return false;
+    }
+    return true;
+}
+
+/* Parts that a checkpoint has as int8 are packed as they are. */
+static rrk_status pack_int8(enc_linear *linear, const enc_weight *const *parts, size_t n_parts,
+                            const cpu_narrow *narrow, rrk_error *err)
+{
+    size_t n_out = linear->n_out, n_in = linear->n_in, row = 0;
+    int8_t *values RRK_AUTO(base_free_ptr) = base_alloc(n_out, n_in);
+    float *scales RRK_AUTO(base_free_ptr) = base_alloc(n_out, sizeof *scales);
+    if (!values || !scales)
+        return base_fail_nomem(err, n_out * n_in);
+    for (size_t i = 0; i < n_parts; i++) {
+        memcpy(values + row * n_in, parts[i]->data, parts[i]->bytes);
+        memcpy(scales + row, parts[i]->scales, parts[i]->shape[0] * sizeof *scales);
+        row += parts[i]->shape[0];
+    }
+    return cpu_narrow_pack_int8(narrow, values, scales, n_out, n_in, &linear->narrow, err);
 }
 
 static rrk_status pack_panels(enc_linear *linear, const float *values, size_t panel_cols, rrk_error *err)
@@ -36,18 +70,31 @@ static rrk_status pack_panels(enc_linear *linear, const float *values, size_t pa
     return RRK_OK;
 }
 
+/* The narrow products that compute a layer of n_in inputs, or NULL. */
+static const cpu_narrow *narrow_of(const cpu_packing *packing, size_t n_in)
+{
+    bool too_wide = packing->narrow && packing->narrow->dtype == RRK_DTYPE_INT8 && n_in > CPU_INT8_MAX_IN;
+    return too_wide ? NULL : packing->narrow;
+}
+
 rrk_status cpu_linear_pack(enc_linear *linear, const enc_weight *const *parts, const enc_weight *const *biases,
                            size_t n_parts, const cpu_packing *packing, rrk_error *err)
 {
     size_t n_out = linear->n_out, n_in = linear->n_in;
+    const cpu_narrow *narrow = narrow_of(packing, n_in);
     linear->bias = base_alloc_aligned(cpu_narrow_width(n_out), sizeof *linear->bias);
-    float *values RRK_AUTO(base_free_aligned_ptr) = base_alloc_aligned(n_out, n_in * sizeof *values);
-    if (!linear->bias || !values)
-        return base_fail_nomem(err, n_out * n_in * sizeof *values);
+    if (!linear->bias)
+        return base_fail_nomem(err, cpu_narrow_width(n_out) * sizeof *linear->bias);
     memset(linear->bias, 0, cpu_narrow_width(n_out) * sizeof *linear->bias);
-    RRK_TRY(stack_parts(parts, biases, n_parts, values, linear->bias, err));
-    if (packing->narrow && (packing->narrow->dtype != RRK_DTYPE_INT8 || n_in <= CPU_INT8_MAX_IN))
-        return cpu_narrow_pack(packing->narrow, values, n_out, n_in, &linear->narrow, err);
+    RRK_TRY(stack_biases(parts, biases, n_parts, linear->bias, err));
+    if (narrow && narrow->dtype == RRK_DTYPE_INT8 && are_int8(parts, n_parts))
+        return pack_int8(linear, parts, n_parts, narrow, err);
+    float *values RRK_AUTO(base_free_aligned_ptr) = base_alloc_aligned(n_out, n_in * sizeof *values);
+    if (!values)
+        return base_fail_nomem(err, n_out * n_in * sizeof *values);
+    RRK_TRY(stack_parts(parts, n_parts, values, err));
+    if (narrow)
+        return cpu_narrow_pack(narrow, values, n_out, n_in, &linear->narrow, err);
     if (packing->kernels->product && n_out % packing->kernels->panel_cols == 0)
         return pack_panels(linear, values, packing->kernels->panel_cols, err);
     return cpu_gemm_pack(packing->gemm, values, n_out, n_in, &linear->weight, err);
@@ -121,10 +168,8 @@ rrk_status cpu_linear_add_norm(const cpu_worker *worker, const enc_linear *w, co
 rrk_status cpu_linear_add(const cpu_worker *worker, const enc_linear *w, const float *in, size_t n_rows, float *x,
                           rrk_error *err)
 {
-    if (w->panels) {
-        cpu_product p = product_of(w, in, n_rows, x);
-        p.add = true;
-        worker->kernels->product(&p);
+    if (w->narrow.table || w->panels) {
+        add_product(worker, w, in, n_rows, x);
         return RRK_OK;
     }
     RRK_TRY(cpu_gemm_run(worker->lane, w->weight, in, n_rows, worker->delta, err));

@@ -1,6 +1,7 @@
 /* Choosing a table of narrow products, and packing weights for it: see narrow.h. */
 #include "encoder/cpu/narrow.h"
 #include "base/alloc.h"
+#include "encoder/quantise.h"
 
 #include <math.h>
 #include <string.h>
@@ -76,37 +77,34 @@ static size_t place(const cpu_narrow_weight *weight, size_t o, size_t i)
     return (o / cols * weight->n_groups + i / group) * cols * group + o % cols * group + i % group;
 }
 
-/* The scale is not a number where a weight is not finite, so that results show it. */
-static float scale_of(const float *w, size_t n)
+static void place_row(cpu_narrow_weight *weight, size_t o, const int8_t *row, float scale)
 {
-    float largest = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (!isfinite(w[i]))
-            return NAN;
-        largest = fmaxf(largest, fabsf(w[i]));
-    }
-    return largest / 127;
-}
-
-static void pack_output(const float *w, size_t o, cpu_narrow_weight *weight)
-{
-    float scale = scale_of(w, weight->n_in);
     weight->scales[o] = scale;
-    /* A scale that is not a normal number has no inverse to go by: such weights are zeros. */
-    for (size_t i = 0; isnormal(scale) && i < weight->n_in; i++) {
-        int32_t q = (int32_t)lrintf(w[i] / scale);
-        ((int8_t *)weight->panels)[place(weight, o, i)] = (int8_t)q;
-        weight->sums[o] += q;
+    for (size_t i = 0; i < weight->n_in; i++) {
+        ((int8_t *)weight->panels)[place(weight, o, i)] = row[i];
+        weight->sums[o] += row[i];
     }
 }
 
-static rrk_status pack_int8(const float *w, size_t padded, cpu_narrow_weight *out, rrk_error *err)
+static rrk_status alloc_int8(cpu_narrow_weight *out, rrk_error *err)
 {
+    size_t padded = cpu_narrow_width(out->n_out);
     RRK_TRY(alloc_cleared(&out->panels, padded, out->n_groups * out->table->group, err));
     RRK_TRY(alloc_cleared(&out->scales, padded, sizeof *out->scales, err));
-    RRK_TRY(alloc_cleared(&out->sums, padded, sizeof *out->sums, err));
-    for (size_t o = 0; o < out->n_out; o++)
-        pack_output(w + o * out->n_in, o, out);
+    return alloc_cleared(&out->sums, padded, sizeof *out->sums, err);
+}
+
+static rrk_status pack_int8(const float *w, cpu_narrow_weight *out, rrk_error *err)
+{
+    int8_t *row RRK_AUTO(base_free_ptr) = base_alloc(out->n_in, sizeof *row);
+    if (!row)
+        return base_fail_nomem(err, out->n_in);
+    RRK_TRY(alloc_int8(out, err));
+    for (size_t o = 0; o < out->n_out; o++) {
+        float scale = enc_row_scale(w + o * out->n_in, out->n_in);
+        enc_row_to_int8(w + o * out->n_in, out->n_in, scale, row);
+        place_row(out, o, row, scale);
+    }
     return RRK_OK;
 }
 
@@ -119,21 +117,36 @@ uint16_t cpu_to_bf16(float x)
     return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
-static rrk_status pack_bf16(const float *w, size_t padded, cpu_narrow_weight *out, rrk_error *err)
+static rrk_status pack_bf16(const float *w, cpu_narrow_weight *out, rrk_error *err)
 {
+    size_t padded = cpu_narrow_width(out->n_out);
     RRK_TRY(alloc_cleared(&out->panels, padded, out->n_groups * out->table->group * sizeof(uint16_t), err));
     for (size_t i = 0; i < out->n_out * out->n_in; i++)
         ((uint16_t *)out->panels)[place(out, i / out->n_in, i % out->n_in)] = cpu_to_bf16(w[i]);
     return RRK_OK;
 }
 
+static cpu_narrow_weight weight_of(const cpu_narrow *table, size_t n_out, size_t n_in)
+{
+    return (cpu_narrow_weight){
+        .table = table, .n_out = n_out, .n_in = n_in, .n_groups = (n_in + table->group - 1) / table->group};
+}
+
 rrk_status cpu_narrow_pack(const cpu_narrow *table, const float *w, size_t n_out, size_t n_in, cpu_narrow_weight *out,
                            rrk_error *err)
 {
-    *out = (cpu_narrow_weight){.table = table, .n_out = n_out, .n_in = n_in};
-    out->n_groups = (n_in + table->group - 1) / table->group;
-    size_t padded = cpu_narrow_width(n_out);
-    return table->dtype == RRK_DTYPE_INT8 ? pack_int8(w, padded, out, err) : pack_bf16(w, padded, out, err);
+    *out = weight_of(table, n_out, n_in);
+    return table->dtype == RRK_DTYPE_INT8 ? pack_int8(w, out, err) : pack_bf16(w, out, err);
+}
+
+rrk_status cpu_narrow_pack_int8(const cpu_narrow *table, const int8_t *w, const float *scales, size_t n_out,
+                                size_t n_in, cpu_narrow_weight *out, rrk_error *err)
+{
+    *out = weight_of(table, n_out, n_in);
+    RRK_TRY(alloc_int8(out, err));
+    for (size_t o = 0; o < n_out; o++)
+        place_row(out, o, w + o * n_in, scales[o]);
+    return RRK_OK;
 }
 
 rrk_status cpu_narrow_rows_new(const cpu_narrow *table, size_t n_rows, size_t max_in, cpu_narrow_rows *out,

@@ -13,7 +13,7 @@
 #include "encoder/cpu/kernels.h"
 #include <rrk/encoder.h>
 
-/* Beyond this many inputs sums of 255 * 127 could leave 32 bits; such a layer stays in f32. */
+/* Beyond this many inputs sums of 255 * 128 could leave 32 bits; such a layer stays in f32. */
 #define CPU_INT8_MAX_IN ((size_t)65536)
 
 /* Outputs of a weight are padded to this many, so that a vector of what belongs to outputs can always be read. */
@@ -80,6 +80,9 @@ static inline size_t cpu_narrow_width(size_t n_in)
 /* w is [n_out, n_in]; what this allocates is out's, also when it fails. */
 rrk_status cpu_narrow_pack(const cpu_narrow *table, const float *w, size_t n_out, size_t n_in, cpu_narrow_weight *out,
                            rrk_error *err);
+/* The same from weights that were quantised before, for a table of int8: w [n_out, n_in] as it is, scales [n_out]. */
+rrk_status cpu_narrow_pack_int8(const cpu_narrow *table, const int8_t *w, const float *scales, size_t n_out,
+                                size_t n_in, cpu_narrow_weight *out, rrk_error *err);
 void cpu_narrow_weight_clear(cpu_narrow_weight *weight);
 
 /* Room for n_rows of at most max_in inputs. */

@@ -129,6 +129,8 @@ rrk_status cpu_narrow_batch(enc_session *session, size_t first, size_t count, co
         start[s] = (uint32_t)(s * count);
     base_free(session->narrow_start);
     session->narrow_start = start;
+    session->start_before = batch->start;
+    session->first_read = first;
     batch->start = start;
     batch->n_tokens = batch->n_seqs * count;
     return RRK_OK;

@@ -1,6 +1,7 @@
 /*
  * What the files of the CPU device share: its weights, and what one thread computes a batch with. device.c owns both
- * and has the operations of BERT; prenorm.c, step.c and views.c have those that T5, decoders and views add.
+ * and has the operations of BERT; table.c has look-ups; prenorm.c, step.c and views.c have those that T5, decoders and
+ * views add.
  */
 #ifndef RRK_ENCODER_CPU_SESSION_H
 #define RRK_ENCODER_CPU_SESSION_H
@@ -9,8 +10,10 @@
 
 struct enc_table {
     struct enc_table *next;
-    const float *rows; /* [n_rows, d]: in the mapping, or copy */
-    float *copy;       /* owned; NULL when the file's own bytes serve */
+    const float *rows;   /* [n_rows, d]: in the mapping, or copy; NULL: bytes serve */
+    float *copy;         /* owned; NULL when the file's own numbers serve */
+    const int8_t *bytes; /* [n_rows, d]: in the mapping */
+    float *scales;       /* [n_rows], of bytes; owned */
     size_t n_rows;
     size_t d;
 };
@@ -60,7 +63,9 @@ struct enc_session {
     cpu_device *device;
     cpu_worker worker;
     enc_batch batch;
-    uint32_t *narrow_start; /* the batch's start after narrow(); owned */
+    uint32_t *narrow_start;       /* the batch's start after narrow(); owned */
+    const uint32_t *start_before; /* the one before, the caller's; NULL: not narrowed */
+    size_t first_read;            /* a sequence's first row that narrow() left */
     cpu_slot slots[ENC_N_SLOTS];
     float *delta;         /* [CPU_BLOCK_ROWS, widest slot]; owned, lent to worker */
     float *normed;        /* like delta; owned */
@@ -79,6 +84,11 @@ rrk_status cpu_scratch_reserve(cpu_scratch *scratch, size_t n, rrk_error *err);
 /* A weight's values as f32. */
 rrk_status cpu_widen(const enc_weight *weight, float **out, rrk_error *err);
 cpu_activation cpu_activation_of(enc_activation activation);
+
+/* table.c */
+rrk_status cpu_add_table(enc_device *device, const enc_weight *weight, enc_table **out, rrk_error *err);
+rrk_status cpu_embed(enc_session *session, enc_slot x, const enc_table *words, const enc_table *positions,
+                     const enc_table *types, const enc_norm *norm, rrk_error *err);
 
 /* prenorm.c */
 rrk_status cpu_add_bias(enc_device *device, const float *by_distance, size_t n_heads, size_t reach, enc_bias **out,

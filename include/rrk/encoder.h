@@ -39,6 +39,9 @@ typedef struct rrk_encoder rrk_encoder;
  * bytes with a scale an output, and activations as bytes with a scale a row: a quarter of their memory, a multiple of the
  * speed where the processor has VNNI, and scores that move a little. Where a processor would not gain by a type, f32 is
  * used; rrk_encoder_info.compute and a line of the log say so.
+ *
+ * Weights may be stored as f32, f16, bf16, or as int8 by `rrk convert`: beside "x.weight" I8 [n_out, n_in] stands
+ * "x.weight_scale" F32 [n_out]. Stored int8 is what int8 computes with, unchanged; other types widen it.
  */
 typedef enum rrk_dtype { RRK_DTYPE_AUTO = 0, RRK_DTYPE_F32 = 1, RRK_DTYPE_BF16 = 2, RRK_DTYPE_INT8 = 3 } rrk_dtype;
 
@@ -56,7 +59,8 @@ typedef struct rrk_encoder_options {
      * that is, 192 to 1536, is measured while the model is opened. 0: RRK_ENCODER_DEFAULT_BATCH_MS.
      */
     uint32_t batch_ms;
-    rrk_dtype dtype; /* RRK_DTYPE_AUTO: f32 */
+    rrk_dtype dtype; /* RRK_DTYPE_AUTO: int8 for a model whose weights are stored as int8, otherwise f32 */
+    int check; /* not 0: look at every weight first; RRK_E_FORMAT names the tensor that holds a NaN or an infinity */
 } rrk_encoder_options;
 
 static inline void rrk_encoder_options_init(rrk_encoder_options *options)
@@ -94,6 +98,7 @@ typedef struct rrk_encoder_info {
     char compute[64];      /* what it runs on, e.g. "cpu f32 avx512" */
     uint32_t n_views;      /* of RRK_HEAD_VIEWS, otherwise 0 */
     size_t batch_tokens;   /* in force: given, or measured */
+    rrk_dtype dtype;       /* what linear layers are computed in: never RRK_DTYPE_AUTO */
     int is_calibrated;     /* config.json says what its scores mean: rrk_rank_options.calibrated works */
 } rrk_encoder_info;
 

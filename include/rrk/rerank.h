@@ -240,14 +240,29 @@ RRK_API rrk_status rrk_reranker_predict(rrk_reranker *reranker, const rrk_rank_r
                                         const rrk_rank_options *options, rrk_rank_stats *stats, rrk_error *err);
 
 #ifdef RRK_EXPERIMENTAL
+/* Why strategy "mvp" orders a list as it does. May change or go. */
+typedef struct rrk_views {
+    size_t size;    /* sizeof(rrk_views) */
+    size_t n_views; /* the encoder's (rrk_encoder_info) */
+    double
+        *scores; /* [n_passages, n_views] what each view says of each passage; the mean of row i is passage i's score */
+    double *cosines; /* [n_views, n_views] of the views' anchors, 1 where two views look for the same; may be NULL */
+} rrk_views;
+
+static inline void rrk_views_init(rrk_views *views)
+{
+    memset(views, 0, sizeof *views);
+    views->size = sizeof *views;
+}
+
 /*
- * Why strategy "mvp" orders a list as it does: what each view says of each passage, scores [n_passages, n_views], row i for
- * passage i; a passage's score is the mean of its row (in the block layout each has the
- * whole cosine part in it). n_views is the encoder's (rrk_encoder_info). May change or go.
+ * rrk_reranker_rank() that tells why: views has what it points to filled in, too. In the block layout of MVP on BERT each
+ * view's score has the whole cosine part in it. A passage that was read in chunks has the scores of the chunk that spoke
+ * for it. Without passages nothing is filled in.
  */
 RRK_API rrk_status rrk_reranker_rank_views(rrk_reranker *reranker, rrk_text query, const rrk_passage *passages,
-                                           size_t n_passages, const rrk_rank_options *options, double *scores,
-                                           size_t n_views, rrk_error *err);
+                                           size_t n_passages, const rrk_rank_options *options, rrk_hit *hits,
+                                           size_t *n_hits, const rrk_views *views, rrk_error *err);
 #endif
 
 #ifdef __cplusplus

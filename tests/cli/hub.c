@@ -50,7 +50,8 @@ static void send_list(server_conn *conn)
     for (size_t i = 0; i < RRK_COUNT(NAMES); i++)
         add_entry(body, sizeof body, NAMES[i]);
     size_t at = strlen(body);
-    snprintf(body + at, sizeof body - at, "%s]}", how.more ? how.more : "");
+    snprintf(body + at, sizeof body - at, "%s],\"gated\":%s}", how.more ? how.more : "",
+             how.is_gated ? "\"manual\"" : "false");
     server_reply(conn, 200, "", how.listing ? how.listing : body);
 }
 
@@ -64,6 +65,8 @@ static void serve_hub(server_conn *conn, const server_request *request, void *ct
         server_reply(conn, 307, "Location: /api/models/me/tiny/revision/main?blobs=true\r\n", "");
     } else if (strstr(request->head, "GET /api/models/me/tiny/revision/")) {
         send_list(conn);
+    } else if (how.is_gated) {
+        server_reply(conn, strstr(request->head, "Authorization: ") ? 403 : 401, "X-Error-Code: GatedRepo\r\n", "");
     } else if (sscanf(request->head, "GET /me/%*[a-z]/resolve/%*[0-9a-f]/%127s HTTP", name) == 1) {
         snprintf(header, sizeof header, "Location: %s/stored/%s?signature=x\r\n", server_url(storage), name);
         server_reply(conn, 302, header, "");

@@ -23,6 +23,7 @@ typedef struct hub_ways {
     size_t n_broken;     /* connections that still break */
     bool holds_weights;  /* after break_after bytes it waits */
     bool has_no_sizes;
+    bool is_gated; /* the listing is for all, the files are not: those without token get 401, with it 403 */
 } hub_ways;
 
 extern child result;

@@ -108,6 +108,26 @@ Test(pull_faults, needs_the_token_where_the_hub_wants_one_and_tells_nobody_else)
     expect_failure("the environment has no NO_SUCH_TOKEN");
 }
 
+Test(pull_faults, tells_where_the_terms_of_a_gated_model_are)
+{
+    how.is_gated = true;
+    PULL("me/tiny");
+    expect_failure("/me/tiny by whoever's token is given (--token-env, --token-file): config.json: ");
+    expect_failure(" answered 401 Unauthorized");
+    setenv("MY_TOKEN", TOKEN, 1);
+    PULL("--token-env", "MY_TOKEN", "me/tiny");
+    expect_failure("its terms have to be accepted at http://127.0.0.1:");
+    expect_failure(" answered 403 Forbidden");
+}
+
+Test(pull_faults, names_the_file_that_is_listed_and_not_there)
+{
+    how.more = ",{\"rfilename\":\"added_tokens.json\"}";
+    PULL("me/tiny");
+    expect_failure("rrk pull: added_tokens.json: ");
+    expect_failure(" answered 404 Not Found");
+}
+
 Test(pull_faults, tells_what_is_not_there)
 {
     PULL("me/nothing@v2");

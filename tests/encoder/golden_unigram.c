@@ -22,8 +22,7 @@ typedef struct set {
     } also[MAX_ALSO]; /* where a newer sentencepiece decides a tie otherwise */
     size_t n_also;
     size_t n_seen, n_wrong, n_ids_seen;
-    bool old_only; /* no record had only its other hash right, or was left out */
-    bool library;  /* ids come from libsentencepiece */
+    bool old_only; /* no record had only its other hash right */
 } set;
 
 static void free_set(set *s)
@@ -70,13 +69,6 @@ static void run_collection(set *s, const enc_tokenizer *t, const char *path)
     }
 }
 
-/* libsentencepiece 0.1.97 takes quadratic time over text that is unknown from end to end: seconds for half a megabyte. */
-static bool too_slow(const set *s, const json_t *json)
-{
-    const char *text = json_string_value(json_object_get(json, "text"));
-    return s->library && json_object_get(json, "times") && text && (unsigned char)*text >= 0x80;
-}
-
 static void run_texts(set *s, const enc_tokenizer *t, const char *name)
 {
     base_lines *lines RRK_AUTO(base_lines_close_ptr) = golden_open(name);
@@ -85,10 +77,7 @@ static void run_texts(set *s, const enc_tokenizer *t, const char *name)
         cr_assert_not_null(json);
         uint64_t hash = GOLDEN_EMPTY_HASH;
         size_t n = 0;
-        if (too_slow(s, json)) {
-            s->n_seen++;
-            s->old_only = false;
-        } else if (json_object_get(json, "text")) {
+        if (json_object_get(json, "text")) {
             golden_take_text(t, json, &hash, &n);
             see(s, hash, n);
         }
@@ -184,7 +173,7 @@ static void check(const char *data, const char *name)
         char file[128];
         if (sscanf(line.data, "tokenizer %127s", file) == 1)
             ours = strcmp(file, data) == 0;
-        set s RRK_AUTO(free_set) = {.old_only = true, .library = strcmp(name, "spiece.model") == 0};
+        set s RRK_AUTO(free_set) = {.old_only = true};
         if (!ours || sscanf(line.data, "set %63s %zu %zu", s.name, &s.n_records, &s.n_ids) != 3) {
             more = golden_next_line(golden, &line);
             continue;

@@ -179,6 +179,23 @@ Test(kernel_check, norm_with_residual)
     }
 }
 
+/* The one whose result is in place of its queries is the fourth row of a sequence, if there are so many. */
+static void check_one_query(const cpu_kernels *k, cpu_attention a, const float *all_rows)
+{
+    size_t row = RRK_MIN(a.n_tokens - 1, (size_t)3);
+    guarded q = make(a.d, 1, 0), expected = make(a.d, 1, 0);
+    memcpy(q.data, a.q + row * a.q_stride, a.d * sizeof *q.data);
+    memcpy(expected.data, all_rows + row * a.d, a.d * sizeof *q.data);
+    a.q = a.out = q.data;
+    a.q_stride = a.d;
+    a.first_query = row;
+    a.n_queries = 1;
+    k->attention(&a);
+    compare(k->isa, "attention of one query", &q, &expected, 1e-6);
+    drop(&q, "attention of one query");
+    drop(&expected, "attention of one query");
+}
+
 static void check_attention(const cpu_kernels *k, size_t n_tokens, size_t n_heads, size_t d_head, float scale,
                             bool has_bias)
 {
@@ -188,8 +205,12 @@ static void check_attention(const cpu_kernels *k, size_t n_tokens, size_t n_head
     guarded x = make(n_tokens * d, 1, 0), y = make(n_tokens * d, 1, 0);
     guarded scratch = make(cpu_attention_scratch(n_tokens, d_head), 2, 1);
     cpu_attention a = {
-        .qkv = qkv.data,
+        .q = qkv.data,
+        .kv = qkv.data + d,
         .out = x.data,
+        .q_stride = 3 * d,
+        .kv_stride = 3 * d,
+        .n_queries = n_tokens,
         .n_tokens = n_tokens,
         .d = d,
         .n_heads = n_heads,
@@ -199,6 +220,7 @@ static void check_attention(const cpu_kernels *k, size_t n_tokens, size_t n_head
         .scratch = scratch.data,
     };
     k->attention(&a);
+    check_one_query(k, a, x.data);
     a.out = y.data;
     cpu_kernels_plain.attention(&a);
     /* A score's rounding grows with the score, and softmax turns it into a relative error of the weight. */

@@ -91,7 +91,7 @@ static size_t rig_scores(rig *r, bool is_long, float *scores)
     size_t n = make_rows(r, is_long, ids, rows), dim = enc_output_dim(r->encoder);
     float *vectors = calloc(n * dim, sizeof *vectors);
     cr_assert_eq(enc_run(r->encoder, rows, n, vectors, NULL, &err), RRK_OK, "%s", err.message);
-    cr_assert_eq(enc_anchors(r->encoder, vectors, n, scores, NULL, &err), RRK_OK, "%s", err.message);
+    cr_assert_eq(enc_anchors(r->encoder, vectors, n, scores, NULL, NULL, &err), RRK_OK, "%s", err.message);
     free(vectors);
     return n;
 }

@@ -9,7 +9,7 @@
 #include <criterion/criterion.h>
 
 #define MARK "\xe2\x96\x81"
-enum { NORMAL = 1, UNKNOWN, CONTROL, USER_DEFINED, UNUSED };
+enum { NORMAL = 1, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE, N_BYTES = 256 };
 enum { UNK, BOS, EOS, BARE, A, B, AB, M_A, LT, GT, LAST, N_PIECES };
 
 static void put_varint(base_buf *b, size_t value)
@@ -321,8 +321,69 @@ Test(spiece, knows_whether_a_piece_reaches_over_the_end_of_a_word)
         rrk_text all = {model.data, model.len};
         cr_assert_eq(enc_spiece_check(all, nothing_is_special, NULL, &checked, &facts, NULL), RRK_OK);
         cr_expect_eq(facts.words_are_apart, CASES[i].apart, "case %zu", i);
-        cr_expect(facts.n_pieces == N_PIECES + 1 && checked.len == model.len);
+        cr_expect(facts.n_pieces == N_PIECES + 1 && !facts.has_bytes);
+        cr_expect(checked.len > model.len && memcmp(checked.data, model.data, model.len) == 0);
     }
+}
+
+static void put_byte_pieces(base_buf *b)
+{
+    for (int i = 0; i < N_BYTES; i++) {
+        char name[8];
+        snprintf(name, sizeof name, "<0x%02X>", i);
+        put_piece(b, name, 0, BYTE);
+    }
+    put_bytes(b, 2, "\x98\x02\x01", 3); /* the trainer's byte_fallback */
+}
+
+Test(spiece, a_model_with_pieces_for_bytes_keeps_them)
+{
+    base_buf model RRK_AUTO(base_buf_free) = good_model(), checked RRK_AUTO(base_buf_free) = {.max = 1 << 20};
+    put_byte_pieces(&model);
+    enc_tokenizer *t RRK_AUTO(enc_tokenizer_close_ptr) = open_model(&model, "spiece.model", NULL);
+    WORD(t, "a\xe4\xb8\x80x", M_A, N_PIECES + 0xe4, N_PIECES + 0xb8, N_PIECES + 0x80, N_PIECES + 'x');
+    enc_spiece_facts facts;
+    rrk_text all = {model.data, model.len};
+    cr_assert_eq(enc_spiece_check(all, nothing_is_special, NULL, &checked, &facts, NULL), RRK_OK);
+    cr_assert(facts.has_bytes && facts.n_pieces == N_PIECES + N_BYTES && checked.len == model.len);
+}
+
+static rrk_status count_id(void *ctx, int32_t id, rrk_error *err)
+{
+    ++*(size_t *)ctx;
+    return RRK_OK;
+}
+
+/* Where the library joins them it copies what it has for each one more: the square of the text's length. */
+Test(spiece, the_library_is_not_left_to_join_unknown_neighbours)
+{
+    base_buf model RRK_AUTO(base_buf_free) = good_model(), checked RRK_AUTO(base_buf_free) = {.max = 1 << 20};
+    enc_spiece_facts facts;
+    rrk_text all = {model.data, model.len};
+    cr_assert_eq(enc_spiece_check(all, nothing_is_special, NULL, &checked, &facts, NULL), RRK_OK);
+    enc_spiece *spiece = NULL;
+    cr_assert_eq(enc_spiece_new(&spiece, checked.data, checked.len, NULL), RRK_OK);
+    char text[3000];
+    for (size_t i = 0; i < sizeof text; i++)
+        text[i] = "\xe6\xb0\xb4"[i % 3];
+    for (size_t len = 3; len <= sizeof text; len *= 10) {
+        size_t n = 0;
+        cr_assert_eq(enc_spiece_encode(spiece, (rrk_text){text, len}, count_id, &n, NULL), RRK_OK);
+        cr_expect_eq(n, 1 + len, "%zu bytes: %zu ids", len, n);
+    }
+    enc_spiece_free(spiece);
+}
+
+Test(spiece, a_long_unknown_text_is_one_token)
+{
+    base_buf model RRK_AUTO(base_buf_free) = good_model(), text RRK_AUTO(base_buf_free) = {.max = 1 << 20};
+    enc_tokenizer *t RRK_AUTO(enc_tokenizer_close_ptr) = open_model(&model, "spiece.model", NULL);
+    for (int i = 0; i < 10000; i++)
+        base_buf_append_string(&text, "\xe6\xb0\xb4x", NULL);
+    base_buf_append_string(&text, "b", NULL);
+    WORD(t, text.data, BARE, UNK, B);
+    INSIDE(t, text.data, UNK, B);
+    INSIDE(t, text.data + text.len - 1, B);
 }
 
 Test(spiece, a_model_that_is_cut_off_or_damaged_is_refused_or_works)

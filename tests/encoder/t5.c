@@ -82,6 +82,23 @@ static void rig_run(rig *r, const enc_row *rows, size_t n, float *out)
     cr_assert_eq(r->model->kind->run(r->model, r->session, &batch, &GO_ON, out, &err), RRK_OK, "%s", err.message);
 }
 
+/* A score is the dot product of a vector and its view's anchor, on a BERT backbone times a factor. */
+static void expect_dots(const rig *r, const float *vectors, const float *scores, const float *anchors)
+{
+    size_t d = r->config.d_model, n_views = r->config.n_views;
+    double scale = r->config.family == ENC_FAMILY_BERT ? (double)r->config.mvp.score_scale : 1;
+    for (size_t i = 0; i < T5_N_ROWS * n_views; i++) {
+        double dot = 0, size = 0;
+        for (size_t c = 0; c < d; c++) {
+            double product = (double)vectors[i * d + c] * (double)anchors[i % n_views * d + c];
+            dot += product;
+            size += fabs(product);
+        }
+        cr_assert_float_eq((double)scores[i], scale * dot, 1e-5 * scale * size, "row %zu, view %zu", i / n_views,
+                           i % n_views);
+    }
+}
+
 /* Of each row what the golden file has of it: values [T5_N_ROWS, MAX_VALUES]; returns how many a row. */
 static size_t rig_values(rig *r, size_t rows_a_batch, double values[T5_N_ROWS][MAX_VALUES])
 {
@@ -89,15 +106,16 @@ static size_t rig_values(rig *r, size_t rows_a_batch, double values[T5_N_ROWS][M
     int32_t ids[T5_N_ROWS][T5_MAX_ROW];
     enc_row rows[T5_N_ROWS];
     size_t dim = out_dim(r);
-    float *packed = &out[0][0], scores[T5_N_ROWS * T5_N_VIEWS];
+    float *packed = &out[0][0], scores[T5_N_ROWS * T5_N_VIEWS], anchors[MAX_OUT];
     cr_assert_leq(dim, MAX_OUT);
     t5_rows(r->config.family == ENC_FAMILY_BERT ? t5_shape_of("mvpbert") : &T5_SHAPES[0], ids, rows);
     for (size_t first = 0; first < T5_N_ROWS; first += rows_a_batch)
         rig_run(r, rows + first, RRK_MIN(rows_a_batch, T5_N_ROWS - first), packed + first * dim);
     if (r->config.head == RRK_HEAD_VIEWS) {
         rrk_error err = {0};
-        cr_assert_eq(r->model->kind->anchors(r->model, r->session, packed, T5_N_ROWS, &GO_ON, scores, &err), RRK_OK,
-                     "%s", err.message);
+        cr_assert_eq(r->model->kind->anchors(r->model, r->session, packed, T5_N_ROWS, &GO_ON, scores, anchors, &err),
+                     RRK_OK, "%s", err.message);
+        expect_dots(r, packed, scores, anchors);
         packed = scores;
         dim = T5_N_VIEWS;
     }

@@ -123,6 +123,8 @@ Test(tokenizer_files, says_what_is_wrong_with_the_small_files)
 #define PIECES "\"[PAD]\":0,\"[UNK]\":1,\"[CLS]\":2,\"[SEP]\":3,\"a\":4,\"##b\":5"
 #define MODEL "\"model\":{\"type\":\"WordPiece\",\"vocab\":{" PIECES "}}"
 #define START NORMALIZER SPLITTER
+#define REFUSED(type)                                                                                                  \
+    "tokenizer.json: a tokenizer of type " type ", which rrk does not support: it has WordPiece and Unigram"
 
 static const struct {
     const char *json;
@@ -130,14 +132,18 @@ static const struct {
     const char *part;
 } BAD[] = {
     {"", RRK_E_FORMAT, "tokenizer.json"},
-    {"[]", RRK_E_UNSUPPORTED, "tokenizer.json"},
-    {"{}", RRK_E_UNSUPPORTED, "normalizer 'null'"},
+    {"[]", RRK_E_FORMAT, "tokenizer.json: it has no 'model'"},
+    {"{}", RRK_E_FORMAT, "tokenizer.json: it has no 'model'"},
+    {"{" MODEL "}", RRK_E_UNSUPPORTED, "normalizer 'null'"},
     {"{\"normalizer\":{\"type\":\"Sequence\"}," SPLITTER MODEL "}", RRK_E_UNSUPPORTED, "normalizer 'Sequence'"},
     {"{\"normalizer\":{}," SPLITTER MODEL "}", RRK_E_UNSUPPORTED, "normalizer"},
     {"{\"normalizer\":{\"type\":\"BertNormalizer\",\"lowercase\":3}," SPLITTER MODEL "}", RRK_E_FORMAT, "'lowercase'"},
     {"{" NORMALIZER MODEL "}", RRK_E_UNSUPPORTED, "pre_tokenizer 'null'"},
     {"{" NORMALIZER "\"pre_tokenizer\":{\"type\":\"Whitespace\"}," MODEL "}", RRK_E_UNSUPPORTED, "'Whitespace'"},
-    {"{" START "\"model\":{\"type\":\"BPE\"}}", RRK_E_UNSUPPORTED, "model 'BPE'"},
+    {"{\"normalizer\":null,\"model\":{\"type\":\"BPE\"}}", RRK_E_UNSUPPORTED, REFUSED("BPE")},
+    {"{\"model\":{\"vocab\":{},\"merges\":[],\"continuing_subword_prefix\":\"\"}}", RRK_E_UNSUPPORTED, REFUSED("BPE")},
+    {"{" START "\"model\":{\"type\":\"WordLevel\",\"vocab\":{" PIECES "}}}", RRK_E_UNSUPPORTED, REFUSED("WordLevel")},
+    {"{" START "\"model\":{\"vocab\":{" PIECES "},\"unk_token\":\"a\"}}", RRK_E_UNSUPPORTED, REFUSED("WordLevel")},
     {"{" START "\"model\":{\"type\":\"WordPiece\"}}", RRK_E_FORMAT, "'vocab'"},
     {"{" START "\"model\":{\"type\":\"WordPiece\",\"vocab\":[]}}", RRK_E_FORMAT, "'vocab'"},
     {"{" START "\"model\":{\"type\":\"WordPiece\",\"vocab\":{\"q\":\"1\"}}}", RRK_E_FORMAT, "'q'"},
@@ -199,6 +205,20 @@ Test(tokenizer_files, reads_tokenizer_json_with_its_own_names_and_prefix)
     folder_remove(&f);
 }
 
+Test(tokenizer_files, knows_the_type_of_a_model_that_does_not_say_it)
+{
+    folder f = folder_new();
+    folder_text(&f, "tokenizer.json",
+                "{" START "\"model\":{\"continuing_subword_prefix\":\"##\",\"vocab\":{" PIECES "}}}");
+    enc_tokenizer_close(open_good(&f));
+    folder_text(&f, "tokenizer.json",
+                "{\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"_\"},"
+                "\"post_processor\":{\"type\":\"BertProcessing\",\"cls\":[\"<s>\",0],\"sep\":[\"</s>\",1]},"
+                "\"model\":{\"unk_id\":2,\"vocab\":[[\"<s>\",0],[\"</s>\",0],[\"<unk>\",0],[\"_\",-1]]}}");
+    enc_tokenizer_close(open_good(&f));
+    folder_remove(&f);
+}
+
 Test(tokenizer_files, takes_the_longest_word_limit)
 {
     folder f = folder_new();
@@ -215,6 +235,40 @@ Test(tokenizer_files, takes_the_longest_word_limit)
         cr_assert_eq(enc_tokenizer_encode(t, word, SIZE_MAX, &ids, NULL, NULL), RRK_OK);
         cr_assert_eq(ids.len, extra ? 1 : ENC_MAX_WORD_CHARS);
     }
+    folder_remove(&f);
+}
+
+static size_t resident_bytes(void)
+{
+    size_t n_pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    cr_assert(file && fscanf(file, "%*u %zu", &n_pages) == 1);
+    fclose(file);
+    return n_pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* The tree of 100,000 pieces has some 40 MB, the tokenizer 3. */
+Test(tokenizer_files, gives_back_the_memory_that_reading_took)
+{
+#ifdef __SANITIZE_ADDRESS__
+    cr_skip_test("AddressSanitizer keeps freed memory");
+#endif
+    base_buf json RRK_AUTO(base_buf_free) = {.max = 16 << 20};
+    base_buf_append_string(&json,
+                           "{\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"_\"},"
+                           "\"post_processor\":{\"type\":\"BertProcessing\",\"cls\":[\"<s>\",0],"
+                           "\"sep\":[\"</s>\",1]},\"model\":{\"type\":\"Unigram\",\"unk_id\":2,"
+                           "\"vocab\":[[\"<s>\",0],[\"</s>\",0],[\"<unk>\",0]",
+                           NULL);
+    for (int i = 0; i < 100000; i++)
+        cr_assert_eq(base_buf_printf(&json, NULL, ",[\"_%d\",-1.5]", i), RRK_OK);
+    base_buf_append_string(&json, "]}}", NULL);
+    folder f = folder_new();
+    folder_put(&f, "tokenizer.json", json.data, json.len);
+    size_t before = resident_bytes();
+    enc_tokenizer *t RRK_AUTO(enc_tokenizer_close_ptr) = open_good(&f);
+    size_t after = resident_bytes();
+    cr_assert_lt(after, before + (8 << 20), "%zu bytes grew to %zu", before, after);
     folder_remove(&f);
 }
 

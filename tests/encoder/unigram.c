@@ -329,3 +329,49 @@ Test(unigram, the_double_array_has_all_keys_and_no_others)
     free(keys);
     free(texts);
 }
+
+/* Steps in the trie for n times the text as one word. */
+static size_t steps_of(const enc_unigram_model *model, const char *text, size_t n)
+{
+    base_buf word RRK_AUTO(base_buf_free) = {.max = 1 << 20};
+    enc_unigram_scratch scratch RRK_AUTO(enc_unigram_scratch_free) = {0};
+    enc_id_sink sink = {.max_ids = SIZE_MAX};
+    for (size_t i = 0; i < n; i++)
+        base_buf_append_string(&word, text, NULL);
+    cr_assert_eq(enc_unigram_word(model, (rrk_text){word.data, word.len}, &scratch, &sink, NULL), RRK_OK);
+    enc_ids_free(&sink.ids);
+    cr_assert_leq(scratch.n_steps, (model->longest + 1) * word.len);
+    return scratch.n_steps;
+}
+
+Test(unigram, work_over_a_word_grows_with_its_length)
+{
+    static const enc_unigram_piece PIECES[] = {{{"?", 1}, 0, true},       {{"a", 1}, -1, false},
+                                               {{"aa", 2}, -2, false},    {{"b", 1}, -1, false},
+                                               {{"aaaab", 5}, -1, false}, {{MARK, 3}, -1, false}};
+    static const char *const TEXTS[] = {"a", "ab", "x", "\xe6\xb0\xb4", "\xcc\x81", MARK, "aaaa", "\xf0\x9f\x98\x80"};
+    enc_unigram_model model;
+    cr_assert_eq(enc_unigram_model_init(&model, PIECES, RRK_COUNT(PIECES), 0, false, NULL), RRK_OK);
+    for (size_t i = 0; i < RRK_COUNT(TEXTS); i++) {
+        size_t once = steps_of(&model, TEXTS[i], 10000), twice = steps_of(&model, TEXTS[i], 20000);
+        cr_expect(twice >= 2 * once && twice <= 2 * once + 2 * model.longest * model.longest,
+                  "'%s': %zu steps, then %zu", TEXTS[i], once, twice);
+    }
+    enc_unigram_model_free(&model);
+}
+
+/* Nodes with ten children each, which leave six units of sixteen that no other such node can use. */
+Test(unigram, the_trie_of_numbers_is_not_mostly_holes)
+{
+    enum { N = 10000, N_NODES = 11111 };
+    static char texts[N][8];
+    static enc_unigram_piece pieces[N];
+    for (int i = 0; i < N; i++) {
+        snprintf(texts[i], sizeof texts[i], "%d", i);
+        pieces[i] = (enc_unigram_piece){.text = rrk_text_of(texts[i]), .score = -1};
+    }
+    enc_unigram_model model;
+    cr_assert_eq(enc_unigram_model_init(&model, pieces, N, 0, false, NULL), RRK_OK);
+    cr_expect_lt(model.trie.n_units, 3 * N_NODES, "%zu units", model.trie.n_units);
+    enc_unigram_model_free(&model);
+}

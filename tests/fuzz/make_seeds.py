@@ -4,6 +4,7 @@
 All of them are made up here. An input that once broke something is added to its target's list, so that it is tried
 again in every test run. With STAMP, that file is touched at the end, for meson.
 """
+import base64
 import json
 import pathlib
 import struct
@@ -169,6 +170,132 @@ def tokenizer():
     yield b"\2" + js({"cls_token": "x" * 1100})
     yield b"\3" + js({"cls_token": "[SEP]", "pad_token": {"content": "[PAD]"}})
     yield b"\3" + js({"cls_token": {"content": []}})
+
+
+def trie(replacements):
+    """The blob of a precompiled normalizer: {bytes: replacement}, no key the beginning of another with the same bytes."""
+    units, strings = {}, b""
+    nodes, free = {b"": 0}, 1
+    keys = sorted(replacements)
+    # Children of a node lie in a block of 256 units of their own, so an offset is a multiple of 256.
+    for depth in range(max(map(len, keys), default=0) + 1):
+        for prefix in [p for p in nodes if len(p) == depth]:
+            block, free = free * 256, free + 1
+            at = nodes[prefix]
+            label = prefix[-1] if prefix else 0
+            units[at] = (block ^ at) << 10 | (prefix in replacements) << 8 | label if (block ^ at) < 1 << 21 else 0
+            if prefix in replacements:
+                units[block] = 0x80000000 | len(strings)
+                strings += replacements[prefix] + b"\0"
+            for byte in {k[depth] for k in keys if k[:depth] == prefix and len(k) > depth}:
+                nodes[prefix + bytes([byte])] = block ^ byte
+    array = b"".join(struct.pack("<I", units.get(i, 0)) for i in range(free * 256))
+    return struct.pack("<I", len(array)) + array + (strings or b"\0")
+
+
+def spiece():
+    def varint(value):
+        out = b""
+        while value >= 0x80:
+            out, value = out + bytes([value & 0x7f | 0x80]), value >> 7
+        return out + bytes([value])
+
+    def field(number, value):
+        if isinstance(value, int):
+            return varint(number << 3) + varint(value)
+        return varint(number << 3 | 2) + varint(len(value)) + value
+
+    def piece(text, score=-1.0, kind=1):
+        body = field(1, text if isinstance(text, bytes) else text.encode()) + b"\x15" + struct.pack("<f", score)
+        return field(1, body + (field(3, kind) if kind != 1 else b""))
+
+    def of(model, text="ab ba x", how=0, times=0):
+        return bytes([how]) + struct.pack("<HB", len(model), times) + model + text.encode()
+
+    normal, unknown, control, user, unused, byte = 1, 2, 3, 4, 5, 6
+    start = piece("<unk>", 0, unknown) + piece("<s>", 0, control) + piece("</s>", 0, control)
+    good = start + b"".join(piece(t, s) for t, s in [("\u2581", -2), ("a", -2), ("b", -2), ("ab", -3), ("\u2581a", -3)])
+    texts = ["", "a", "ab ba", "  a  b ", "\u4e00\u4e01a\u4e00", "<unk></s>", "a<extra_id_0>b", "\u2581a", "\0",
+             "e\u0301", "\ufdfa", "\U0010fffd", "\ue000 a"]
+    for i, text in enumerate(texts):
+        yield of(good, text, how=i % 4, times=i)
+    yield of(good, "\u4e00", times=255)
+    yield of(good, "a b ", times=255)
+    yield of(good) + b"\xff"
+    for more in (piece("ba", -1, user), piece("ba", -1, unused), piece("<extra_id_0>"), piece("a\u2581b"),
+                 piece("a", -1), piece("", -1), piece(b"\xff"), piece("c\0"), piece("c", float("nan")), piece("c", 0, 9),
+                 piece("x" * 1025), piece("\ue000"), piece("<0x41>", 0, byte), piece("<0x41>", 0, control),
+                 piece("<0x41>"), piece("c", 3e38) + piece("d", -3e38)):
+        yield of(good + more)
+    every_byte = b"".join(piece(f"<0x{i:02X}>", 0, byte) for i in range(256))
+    yield of(good + every_byte + field(2, field(35, 1)), "a\u4e00\u4e01b")
+    yield of(good + every_byte[:-20] + field(2, field(35, 1)))
+    yield of(good + every_byte)
+    for trainer in (field(3, 1), field(3, 2), field(3, 4), field(24, 1), field(35, 0), field(35, 1), b"\x18"):
+        yield of(good + field(2, trainer))
+    table = trie({b"x": b"ab", b"y": b"", b"\xc3\xa4": b"a "})
+    for normalizer in (field(2, table), field(2, table[:-1]), field(2, b"\xff\0\0\0"), field(2, table[4:]),
+                       field(3, 0), field(4, 0), field(5, 0), field(2, table) + field(4, 0) + field(3, 0), field(2, b"")):
+        yield of(good + field(3, normalizer), "xay  \u00e4b x")
+        yield of(good + field(5, normalizer), "xay", how=2)
+    yield of(good[:-3])
+    yield of(b"")
+    yield of(b"\0")
+    yield of(start)
+    yield of(field(1, b""))
+
+
+def unigram():
+    special = {"SpecialToken": {"id": "</s>", "type_id": 0}}
+    start = {"SpecialToken": {"id": "<s>", "type_id": 0}}
+    a, b = ({"Sequence": {"id": name, "type_id": 0}} for name in "AB")
+    metaspace = {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "always"}
+    vocab = [["<pad>", 0], ["</s>", 0], ["<unk>", 0], ["<s>", 0], ["\u2581", -2], ["a", -2], ["b", -2.5], ["ab", -3],
+             ["\u2581a", -3], ["<0x41>", -9]]
+    good = {"added_tokens": [{"id": 1, "content": "</s>", "special": True}], "normalizer": None,
+            "pre_tokenizer": metaspace,
+            "post_processor": {"type": "TemplateProcessing", "single": [a, special], "pair": [a, special, b, special]},
+            "model": {"type": "Unigram", "unk_id": 2, "vocab": vocab}}
+
+    def of(value, text="ab  ba xy A", how=9):
+        return bytes([how]) + struct.pack("<H", len(js(value))) + js(value) + text.encode()
+
+    for i, text in enumerate(["", "a", " ", "a b", "\u4e00\u4e01", "<unk></s>", "\u2581\u2581a", "\r\n\t", "e\u0301\u0323",
+                              "\ufdfa", "\0", "A" * 40]):
+        yield of(good, text, how=i)
+    yield of(good) + b"\xff"
+    for part in good:
+        yield of({key: value for key, value in good.items() if key != part})
+    table = base64.b64encode(trie({b"x": b"ab", b"y": b"", b"\xc3\xa4": b"a "})).decode()
+    steps = [{"type": "Precompiled", "precompiled_charsmap": table},
+             {"type": "Precompiled", "precompiled_charsmap": "/wAAAA=="},
+             {"type": "Replace", "pattern": {"String": "a"}, "content": "bb"},
+             {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": "\u2581"},
+             {"type": "Replace", "pattern": {"Regex": "a+"}, "content": ""}, {"type": "Strip", "strip_left": True},
+             {"type": "NFC"}, {"type": "NFKC"}, {"type": "Lowercase"}, {"type": "NFD"}]
+    for step in steps:
+        yield of({**good, "normalizer": step}, "  xay  \u00e4b \ufdfa\u0130A  ")
+    yield of({**good, "normalizer": {"type": "Sequence", "normalizers": steps[:1] + steps[2:4] + steps[5:9]}},
+             "  xay  \u00e4b \ufdfaA  ")
+    yield of({**good, "normalizer": {"type": "Sequence", "normalizers": steps[2:3] * 17}})
+    split = {"type": "WhitespaceSplit"}
+    for splitter in ({**metaspace, "prepend_scheme": "first"}, {**metaspace, "prepend_scheme": "never"},
+                     {**metaspace, "split": False}, {**metaspace, "replacement": "ab"}, split,
+                     {"type": "Sequence", "pretokenizers": [split, metaspace]},
+                     {"type": "Sequence", "pretokenizers": [metaspace, metaspace]}):
+        yield of({**good, "pre_tokenizer": splitter}, " a\tb  ab\n")
+    for rows in ({"type": "RobertaProcessing", "cls": ["<s>", 3], "sep": ["</s>", 1]},
+                 {"type": "BertProcessing", "cls": ["<s>", 3], "sep": ["</s>", 1]},
+                 {"type": "TemplateProcessing", "single": [start, a, special],
+                  "pair": [start, a, special, special, b, special]},
+                 {"type": "TemplateProcessing", "single": [a], "pair": []}):
+        yield of({**good, "post_processor": rows})
+    for change in ({"unk_id": 10}, {"unk_id": None}, {"byte_fallback": True}, {"vocab": []}, {"vocab": {}},
+                   {"vocab": [["a"]]}, {"vocab": vocab + [["a", -1], ["", -1]]}, {"vocab": vocab + [["x" * 1025, 0]]},
+                   {"vocab": vocab + [["c", 1e308], ["d", -1e308]]}, {"type": "BPE"}):
+        yield of({**good, "model": {**good["model"], **change}})
+    yield of({**good, "added_tokens": [{"id": 30, "content": "<mask>", "special": True}]})
+    yield of({**good, "added_tokens": [{"id": 1999999, "content": "a", "special": False}]})
 
 
 def wordpiece():
@@ -506,7 +633,7 @@ def hub():
 
 TARGETS = {f.__name__: f for f in (safetensors, config, tokenizer, wordpiece, import_lines, query, judgements,
                                    candidates,
-                                   reply, template, ready_text, sse, answer, hub)}
+                                   reply, template, ready_text, sse, answer, hub, spiece, unigram)}
 
 
 def main():

@@ -278,18 +278,20 @@ rrk_status enc_run(rrk_encoder *encoder, const enc_row *rows, size_t n_rows, flo
 }
 
 /* An anchor is the sum of the view's vectors: like the real one, it does not depend on their order. */
-rrk_status enc_anchors(rrk_encoder *encoder, const float *vectors, size_t n, float *scores,
+rrk_status enc_anchors(rrk_encoder *encoder, const float *vectors, size_t n, float *scores, float *anchors,
                        const base_deadline *deadline, rrk_error *err)
 {
     RRK_TRY(base_deadline_check(deadline, err));
     encoder->n_anchor_calls++;
-    float anchors[FAKE_VIEWS * FAKE_DIM] = {0};
-    size_t dim = RRK_COUNT(anchors), stride = enc_output_dim(encoder);
+    float sums[FAKE_VIEWS * FAKE_DIM] = {0};
+    size_t dim = RRK_COUNT(sums), stride = enc_output_dim(encoder);
     for (size_t i = 0; i < n * dim; i++)
-        anchors[i % dim] += vectors[i / dim * stride + i % dim];
+        sums[i % dim] += vectors[i / dim * stride + i % dim];
+    if (anchors)
+        memcpy(anchors, sums, sizeof sums);
     for (size_t i = 0; i < n * FAKE_VIEWS; i++)
         scores[i] = encoder->is_block ? vectors[i / FAKE_VIEWS * stride + dim] : 0;
     for (size_t i = 0; i < n * dim; i++)
-        scores[i / FAKE_DIM] += anchors[i % dim] * vectors[i / dim * stride + i % dim];
+        scores[i / FAKE_DIM] += sums[i % dim] * vectors[i / dim * stride + i % dim];
     return RRK_OK;
 }

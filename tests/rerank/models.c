@@ -187,18 +187,25 @@ Test(models, views_explain_the_scores)
     rig r = rig_open("mvp11", "mvp", 3);
     char texts[N_PASSAGES][TEXT_BYTES];
     rrk_passage passages[N_PASSAGES] = {0};
-    double scores[N_PASSAGES], views[N_PASSAGES * 3];
+    double scores[N_PASSAGES], views[N_PASSAGES * 3], cosines[3 * 3];
+    rrk_views asked = {sizeof asked, 3, views, cosines};
+    rrk_hit hits[N_PASSAGES];
+    size_t n_hits = N_PASSAGES;
     for (size_t i = 0; i < N_PASSAGES; i++) {
         write_text(texts[i], i);
         passages[i].text = rrk_text_of(texts[i]);
     }
     scores_of(&r, passages, N_PASSAGES, scores);
     rrk_error err;
-    cr_assert_eq(
-        rrk_reranker_rank_views(r.reranker, rrk_text_of("word30 word31"), passages, N_PASSAGES, NULL, views, 3, &err),
-        RRK_OK, "%s", err.message);
+    cr_assert_eq(rrk_reranker_rank_views(r.reranker, rrk_text_of("word30 word31"), passages, N_PASSAGES, NULL, hits,
+                                         &n_hits, &asked, &err),
+                 RRK_OK, "%s", err.message);
     for (size_t i = 0; i < N_PASSAGES; i++)
         cr_assert_float_eq(scores[i], (views[3 * i] + views[3 * i + 1] + views[3 * i + 2]) / 3, 1e-6);
+    for (size_t i = 0; i < 9; i++)
+        cr_assert(i % 4 == 0 ? fabs(cosines[i] - 1) < 1e-9
+                             : fabs(cosines[i]) < 1 && cosines[i] == cosines[i % 3 * 3 + i / 3],
+                  "cosine %zu is %f", i, cosines[i]);
     rrk_encoder_info info = {.size = sizeof info};
     cr_assert_eq(rrk_encoder_get_info(r.encoder, &info, NULL), RRK_OK);
     cr_assert(info.n_views == 3 && info.head == RRK_HEAD_VIEWS);

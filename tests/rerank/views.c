@@ -149,34 +149,103 @@ Test(views, a_head_that_does_not_fit_is_refused)
 static const char *const TEXTS[] = {"w1 w2 w3", "w4 w5", "w1 w1 w9", "w40", "w2 w3 w4 w5"};
 enum { N_TEXTS = 5 };
 
+static void fill_passages(rrk_passage passages[N_TEXTS])
+{
+    for (size_t i = 0; i < N_TEXTS; i++)
+        passages[i] = passage(TEXTS[i]);
+}
+
 Test(views, a_score_is_the_mean_of_its_views)
 {
     rrk_encoder encoder = fake_encoder(RRK_HEAD_VIEWS, 64);
     rrk_reranker *reranker = open_with("mvp", &encoder);
     rrk_passage passages[N_TEXTS];
-    for (size_t i = 0; i < N_TEXTS; i++)
-        passages[i] = passage(TEXTS[i]);
-    rrk_hit hits[N_TEXTS];
-    size_t n = N_TEXTS;
-    double views[N_TEXTS * FAKE_VIEWS];
+    fill_passages(passages);
+    rrk_hit hits[N_TEXTS], told[N_TEXTS];
+    size_t n = N_TEXTS, n_told = 2;
+    double scores[N_TEXTS * FAKE_VIEWS], cosines[FAKE_VIEWS * FAKE_VIEWS];
+    rrk_views views;
+    rrk_views_init(&views);
+    views.n_views = FAKE_VIEWS;
+    views.scores = scores;
     rrk_error err;
     cr_assert_eq(rrk_reranker_rank(reranker, rrk_text_of("w7"), passages, N_TEXTS, NULL, hits, &n, &err), RRK_OK);
-    cr_assert_eq(rrk_reranker_rank_views(reranker, rrk_text_of("w7"), passages, N_TEXTS, NULL, views, FAKE_VIEWS, &err),
-                 RRK_OK, "%s", err.message);
+    cr_assert_eq(
+        rrk_reranker_rank_views(reranker, rrk_text_of("w7"), passages, N_TEXTS, NULL, told, &n_told, &views, &err),
+        RRK_OK, "%s", err.message);
+    cr_assert_eq(n_told, 2, "as many as there is room for");
     for (size_t i = 0; i < N_TEXTS; i++) {
-        const double *v = views + hits[i].index * FAKE_VIEWS;
+        const double *v = scores + hits[i].index * FAKE_VIEWS;
         cr_assert_float_eq(hits[i].score, (v[0] + v[1]) / 2, 1e-9);
+        cr_assert(i >= 2 || (told[i].index == hits[i].index && told[i].score == hits[i].score));
     }
-    cr_assert_eq(rrk_reranker_rank_views(reranker, rrk_text_of("w7"), passages, 0, NULL, NULL, FAKE_VIEWS, &err),
-                 RRK_OK);
-    cr_assert_eq(rrk_reranker_rank_views(reranker, rrk_text_of("w7"), passages, N_TEXTS, NULL, views, 3, &err),
-                 RRK_E_INVALID);
-    cr_assert(strstr(err.message, "3"), "%s", err.message);
+    views.cosines = cosines;
+    cr_assert_eq(
+        rrk_reranker_rank_views(reranker, rrk_text_of("w7"), passages, N_TEXTS, NULL, told, &n_told, &views, &err),
+        RRK_OK);
+    cr_assert_float_eq(cosines[0], 1, 1e-9);
+    cr_assert_float_eq(cosines[3], 1, 1e-9);
+    cr_assert_eq(cosines[1], cosines[2]);
+    cr_assert(cosines[1] < 0.999, "different words fall into different buckets: %f", cosines[1]);
+    rrk_reranker_close(reranker);
+}
+
+/* The fake's anchors are sums of counts: of "w0" alone both views have their one in bucket id % 32 and id / 2 % 32. */
+Test(views, cosines_are_of_the_anchors)
+{
+    static const struct {
+        const char *text;
+        double cosine;
+    } CASES[] = {{"w60", 0} /* 160: buckets 0 and 16 */, {"w28", 1} /* 128: 0 and 0 */};
+    rrk_encoder encoder = fake_encoder(RRK_HEAD_VIEWS, 64);
+    encoder.is_t5 = true;
+    rrk_reranker *reranker = open_with("mvp", &encoder);
+    for (size_t c = 0; c < RRK_COUNT(CASES); c++) {
+        double scores[FAKE_VIEWS], cosines[FAKE_VIEWS * FAKE_VIEWS];
+        rrk_views views = {sizeof views, FAKE_VIEWS, scores, cosines};
+        rrk_passage one = passage(CASES[c].text);
+        rrk_hit hit;
+        size_t n = 1;
+        rrk_error err;
+        cr_assert_eq(
+            rrk_reranker_rank_views(reranker, rrk_text_of(CASES[c].text), &one, 1, NULL, &hit, &n, &views, &err),
+            RRK_OK, "%s", err.message);
+        cr_assert_float_eq(cosines[1], CASES[c].cosine, 1e-9, "%s: %f", CASES[c].text, cosines[1]);
+    }
+    rrk_reranker_close(reranker);
+}
+
+Test(views, are_told_by_mvp_alone_and_to_who_knows_how_many_there_are)
+{
+    rrk_encoder encoder = fake_encoder(RRK_HEAD_VIEWS, 64);
+    rrk_reranker *reranker = open_with("mvp", &encoder);
+    rrk_passage passages[N_TEXTS];
+    fill_passages(passages);
+    double scores[N_TEXTS * (FAKE_VIEWS + 1)];
+    rrk_hit hits[N_TEXTS];
+    size_t n = N_TEXTS;
+    rrk_views views = {sizeof views, FAKE_VIEWS, NULL, NULL};
+    rrk_error err;
+#define ASK(n_passages, views)                                                                                         \
+    rrk_reranker_rank_views(reranker, rrk_text_of("w7"), passages, n_passages, NULL, hits, &n, views, &err)
+    cr_assert_eq(ASK(0, &views), RRK_OK);
+    cr_assert_eq(n, 0);
+    cr_assert_eq(ASK(N_TEXTS, &views), RRK_E_INVALID);
+    cr_assert(strstr(err.message, "scores"), "%s", err.message);
+    cr_assert_eq(ASK(N_TEXTS, NULL), RRK_E_INVALID);
+    cr_assert(strstr(err.message, "views"), "%s", err.message);
+    views.scores = scores;
+    for (size_t wrong = FAKE_VIEWS - 1; wrong <= FAKE_VIEWS + 1; wrong += 2) {
+        views.n_views = wrong;
+        cr_assert_eq(ASK(N_TEXTS, &views), RRK_E_INVALID);
+        cr_assert(strstr(err.message, "the model has 2"), "%s", err.message);
+    }
     rrk_reranker_close(reranker);
     encoder = fake_encoder(RRK_HEAD_CROSS, 64);
     reranker = open_with("cross", &encoder);
-    cr_assert_eq(rrk_reranker_rank_views(reranker, rrk_text_of("w7"), passages, N_TEXTS, NULL, views, 2, &err),
-                 RRK_E_UNSUPPORTED);
+    cr_assert_eq(ASK(N_TEXTS, &views), RRK_E_UNSUPPORTED);
+    cr_assert(strstr(err.message, "strategy 'cross' has no views"), "%s", err.message);
+#undef ASK
     rrk_reranker_close(reranker);
 }
 

@@ -153,6 +153,11 @@ rrk_status enc_weights_require(const enc_weights *weights, const char *name, uin
     return RRK_OK;
 }
 
+bool enc_reads_query_apart(const rrk_encoder *encoder)
+{
+    return encoder->config.mvp.is_block;
+}
+
 rrk_status enc_check_owner(const rrk_encoder *encoder, rrk_error *err)
 {
     return base_owner_check(&encoder->owner, "encoder", err);
@@ -284,7 +289,7 @@ static int all_calls(rrk_encoder *encoder, bool bad_rows)
 
 int main(void)
 {
-    enc_device device = {&FAKE_OPS};
+    enc_device device = {.ops = &FAKE_OPS, .dtype = RRK_DTYPE_F32};
     rrk_encoder encoder;
     if (make(&encoder, &device, NULL) != RRK_OK)
         return 1;

@@ -109,12 +109,18 @@ class OnnxRuntime(Runtime):
             self.note = f"not fused ({e})"
             return path
         heads, size = self.task.sizes(self.model)
-        fused = os.path.join(self.scratch, "fused.onnx")
+        fused, note = os.path.join(self.scratch, "fused.onnx"), os.path.join(self.scratch, "fused.txt")
+        if os.path.exists(note):
+            with open(note, encoding="utf-8") as f:
+                self.note = f.read()
+            return fused
         optimized = optimizer.optimize_model(path, model_type=self.task.optimizer_type, num_heads=heads,
                                              hidden_size=size, opt_level=1)
         optimized.save_model_to_file(fused)
         done = {k: v for k, v in optimized.get_fused_operator_statistics().items() if v}
         self.note = "fused: " + ", ".join(f"{k} {v}" for k, v in sorted(done.items()))
+        with open(note, "w", encoding="utf-8") as f:
+            f.write(self.note)
         return fused
 
     def prepare(self, path):
@@ -131,8 +137,9 @@ class OnnxRuntimeInt8(OnnxRuntime):
         from onnxruntime.quantization import QuantType, quantize_dynamic
         quantized = os.path.join(self.scratch, "int8.onnx")
         # The fused operators' types are not inferred, so the default has to be told (1: f32).
-        quantize_dynamic(path, quantized, per_channel=True, weight_type=QuantType.QInt8,
-                         extra_options={"DefaultTensorType": 1})
+        if not os.path.exists(quantized):
+            quantize_dynamic(path, quantized, per_channel=True, weight_type=QuantType.QInt8,
+                             extra_options={"DefaultTensorType": 1})
         return quantized
 
 

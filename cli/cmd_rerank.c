@@ -143,6 +143,8 @@ static rrk_status describe(job *j, rrk_error *err)
                   (json_int_t)values->timeout_ms, "candidates", values->source.candidates, "store",
                   values->source.store, "run", values->source.run, "queries", values->source.queries, "dtype",
                   j->has_llm ? NULL : dtype_names[values->compute.dtype], "device", values->compute.device);
+    if (values->compute.max_tokens)
+        json_object_set_new(json, "max_tokens", json_integer((json_int_t)values->compute.max_tokens));
     if (values->compute.views)
         json_object_set_new(json, "views", json_integer((json_int_t)values->compute.views));
     json_t *more RRK_AUTO(json_decrefp) = json_loads(llm.data, 0, NULL);

@@ -17,6 +17,7 @@ typedef struct cli_compute_values {
     int dtype; /* an rrk_dtype */
     const char *device;
     bool check;
+    size_t max_tokens;
     size_t views;      /* in a row of its own: not every verb has a use for it */
     const char *given; /* the first of the table's options on the command line; NULL: none */
 } cli_compute_values;

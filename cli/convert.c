@@ -56,12 +56,13 @@ static rrk_status check_places(const cli_conversion *order, bool *is_new, rrk_er
 
 /* --- the other files --- */
 
-static rrk_status write_file(const char *path, const char *data, size_t len, rrk_error *err)
+static rrk_status write_file(const char *path, rrk_text data, const char *end, rrk_error *err)
 {
     base_output out RRK_AUTO(base_output_abort) = {0};
     RRK_TRY(base_output_open(&out, path, err));
-    if (len && fwrite(data, 1, len, out.stream) != len)
+    if (data.len && fwrite(data.data, 1, data.len, out.stream) != data.len)
         return base_fail_errno(err, errno, "write", path);
+    fputs(end, out.stream);
     return base_output_commit(&out, err);
 }
 
@@ -74,7 +75,7 @@ static rrk_status copy_file(const cli_conversion *order, const char *name, rrk_e
     RRK_TRY(join(&from, order->from, name, err));
     RRK_TRY(join(&to, order->to, name, err));
     RRK_TRY(base_file_read(from.data, CLI_HUB_MAX_SMALL_BYTES, &data, &len, err));
-    return write_file(to.data, data, len, err);
+    return write_file(to.data, (rrk_text){data, len}, "", err);
 }
 
 /* A step of a sentence-transformers model, where name is its folder. */
@@ -149,7 +150,7 @@ static rrk_status write_config(const cli_conversion *order, rrk_error *err)
         return base_fail(err, RRK_E_FORMAT, 0, "'%s' cannot be written anew", path.data);
     rrk_status status = join(&path, order->to, CONFIG, err);
     if (status == RRK_OK)
-        status = write_file(path.data, text, strlen(text), err);
+        status = write_file(path.data, rrk_text_of(text), "\n", err);
     free(text);
     return status;
 }
@@ -170,8 +171,14 @@ rrk_status cli_convert_model(const cli_conversion *order, enc_convert_stats *sta
     enc_config config RRK_AUTO(enc_config_free) = {0};
     enc_weights *weights RRK_AUTO(enc_weights_close_ptr) = NULL;
     bool is_new = false;
-    RRK_TRY(enc_config_read(&config, order->from, err));
-    RRK_TRY(enc_weights_open(&weights, order->from, err));
+    rrk_status is_model = enc_config_read(&config, order->from, err);
+    if (is_model == RRK_OK)
+        is_model = enc_weights_open(&weights, order->from, err);
+    if (is_model == RRK_OK && enc_weights_are_int8(weights))
+        is_model = base_fail(err, RRK_E_INVALID, 0, "its weights are int8 already");
+    if (is_model != RRK_OK)
+        base_error_prefix(err, "'%s' cannot be converted", order->from);
+    RRK_TRY(is_model);
     RRK_TRY(check_places(order, &is_new, err));
     rrk_status status = fill(order, weights, stats, err);
     /* Goes away if it is empty. */

@@ -22,7 +22,8 @@ static bool put_flag(base_buf *out, const char *field, size_t len)
                                              {"key", "--llm-key-env or --llm-key-file"},
                                              {"max_in_flight", "--in-flight"},
                                              {"max_retries", "--retries"},
-                                             {"attempt_timeout_ms", "--attempt-timeout"}};
+                                             {"attempt_timeout_ms", "--attempt-timeout"},
+                                             {"n_views", "--views"}};
     char name[32];
     for (size_t i = 0; i < RRK_COUNT(renamed); i++)
         if (strlen(renamed[i][0]) == len && memcmp(renamed[i][0], field, len) == 0)

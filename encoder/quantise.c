@@ -34,7 +34,7 @@ uint16_t enc_to_f16(float x)
     /* Below the smallest normal f16 steps are 2^-24 wide; 1024 of them make that number, also in its bits. */
     if (magnitude < 0x1p-14f)
         return (uint16_t)(sign | (uint16_t)lrintf(magnitude * 0x1p24f));
-    if (magnitude >= ENC_F16_END)
+    if (!(magnitude < ENC_F16_END))
         return (uint16_t)(sign | (isnan(x) ? 0x7e00 : 0x7c00));
     bits &= 0x7fffffff;
     bits += 0xfff + (bits >> 13 & 1);

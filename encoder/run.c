@@ -181,7 +181,9 @@ rrk_status enc_calibrate(rrk_encoder *encoder, uint32_t batch_ms, size_t *out_to
     RRK_TRY(measure(encoder, ENC_PLAN_SMALLEST_BATCH, &second_ns, err));
     int64_t ns = RRK_MAX(RRK_MIN(first_ns, second_ns), (int64_t)1);
     int64_t n_steps = RRK_MIN(batch_ms * (int64_t)1000000 / ns, (int64_t)ENC_CALIBRATED_MAX_STEPS);
-    *out_tokens = (size_t)RRK_MAX(n_steps, (int64_t)ENC_CALIBRATED_MIN_STEPS) * ENC_PLAN_SMALLEST_BATCH;
+    bool decodes = encoder->config.head == RRK_HEAD_SEQ2SEQ;
+    int64_t least = decodes ? ENC_CALIBRATED_MIN_DECODER_STEPS : ENC_CALIBRATED_MIN_STEPS;
+    *out_tokens = (size_t)RRK_MAX(n_steps, least) * ENC_PLAN_SMALLEST_BATCH;
     return RRK_OK;
 }
 

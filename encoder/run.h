@@ -46,8 +46,11 @@ struct rrk_encoder {
     size_t batch_tokens;
 };
 
-/* What a calibrated batch may be, in steps of ENC_PLAN_SMALLEST_BATCH tokens. */
-enum { ENC_CALIBRATED_MIN_STEPS = 2, ENC_CALIBRATED_MAX_STEPS = 16 };
+/*
+ * What a calibrated batch may be, in steps of ENC_PLAN_SMALLEST_BATCH tokens. A decoder reads all of its weights for the
+ * one token that each row of a batch gives it: with T5-base that was a tenth of a batch of two steps.
+ */
+enum { ENC_CALIBRATED_MIN_STEPS = 2, ENC_CALIBRATED_MIN_DECODER_STEPS = 6, ENC_CALIBRATED_MAX_STEPS = 16 };
 
 /* Sessions first; between the two the model can be calibrated on the calling thread; then the threads. */
 rrk_status enc_workers_new(rrk_encoder *encoder, int n_threads, rrk_error *err);

@@ -37,8 +37,8 @@ static rrk_status find_strategy(const char *name, const rank_strategy **out, rrk
 static const char *const HEADS[] = {
     [RRK_HEAD_EMBEDDING] = "an embedding head",
     [RRK_HEAD_CROSS] = "a one-logit classification head",
-    [RRK_HEAD_VIEWS] = "views (n_views)",
-    [RRK_HEAD_SEQ2SEQ] = "a T5 decoder, opened without n_views",
+    [RRK_HEAD_VIEWS] = "views (option 'n_views')",
+    [RRK_HEAD_SEQ2SEQ] = "a T5 decoder, opened without option 'n_views'",
 };
 
 static rrk_status use_encoder(rrk_reranker *reranker, const rrk_reranker_options *options, rrk_error *err)

@@ -14,9 +14,8 @@
 
 enum { PANEL_COLS = PRODUCT_VECTORS * LANES, PREFETCH_TILES = 16, PREFETCH_COLS = PANEL_COLS / PREFETCH_TILES };
 
-#ifndef SLICE_MOST
-enum { SLICE_MOST = 512 };
-#endif
+/* At 768 a panel, the next one and 96 rows of x are 0.7 MB. */
+enum { SLICE_MOST = 768 };
 
 /* Inputs [first, first + n) of a product. */
 typedef struct slice {

@@ -56,7 +56,8 @@ typedef struct rrk_encoder_options {
                            nothing and tensors are named as in the paper's checkpoints, the default */
     /*
      * How long a batch should take: about what a short call waits when others keep all threads busy. How many tokens
-     * that is, 192 to 1536, is measured while the model is opened. 0: RRK_ENCODER_DEFAULT_BATCH_MS.
+     * that is, 192 to 1536 (at least 576 where a decoder answers for each row), is measured while the model is opened.
+     * 0: RRK_ENCODER_DEFAULT_BATCH_MS.
      */
     uint32_t batch_ms;
     rrk_dtype dtype; /* RRK_DTYPE_AUTO: int8 for a model whose weights are stored as int8, otherwise f32 */

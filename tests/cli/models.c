@@ -1,42 +1,13 @@
 /* The verbs that need a model, on tiny ones with random weights: what they mean is nothing, but equal texts are equal. */
-#include "../encoder/tiny_model.h"
-#include "child.h"
+#include "tiny.h"
 
 #include <jansson.h>
 #include <signal.h>
 #include <sys/wait.h>
 
-static child result;
-static folder model;
-
-enum { EMBEDDING, CROSS };
 static const char *const texts[] = {"word5 word6 word7",    "word20 word21 word22 word23", "word40 word5 word41",
                                     "word60 word61 word60", "word80 word81 word82 word6",  "word100 word101",
                                     "word120 word7 word121"};
-
-static const char *make_model(int shape)
-{
-    model = folder_new();
-    tiny_write(&model, &TINY_SHAPES[shape], NULL);
-    return model.dir;
-}
-
-static void drop_model(void)
-{
-    folder_remove(&model);
-}
-
-static void expect_done(void)
-{
-    cr_assert_eq(result.code, 0, "exit code %d: %s", result.code, result.err);
-}
-
-static void expect_failure(const char *part)
-{
-    cr_assert_eq(result.code, 1, "exit code %d: %s", result.code, result.err);
-    cr_assert_not_null(strstr(result.err, part), "'%s' is not in: %s", part, result.err);
-    cr_assert_eq(strchr(result.err, '\n'), result.err + strlen(result.err) - 1, "one line: %s", result.err);
-}
 
 static const char *make_store(void)
 {

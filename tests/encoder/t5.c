@@ -3,8 +3,10 @@
  * encoder around them; and what a checkpoint may call its tensors.
  */
 #include "encoder/t5.h"
+#include "base/clock.h"
 #include "encoder/cpu/kernels.h"
 #include "encoder/model.h"
+#include "tiny_spiece.h"
 #include "tiny_t5.h"
 
 #include <math.h>
@@ -29,7 +31,7 @@ static bool never(void *ctx)
 static const enc_stop GO_ON = {never, NULL};
 
 /* In place, because the model remembers where its config is. */
-static void rig_open(rig *r, const cpu_kernels *table, const char *dir, const t5_shape *shape)
+static void rig_open_as(rig *r, const cpu_kernels *table, rrk_dtype dtype, const char *dir, const t5_shape *shape)
 {
     *r = (rig){0};
     rrk_error err = {0};
@@ -40,11 +42,16 @@ static void rig_open(rig *r, const cpu_kernels *table, const char *dir, const t5
         cr_assert_eq(enc_config_set_views(&r->config, T5_N_VIEWS, &err), RRK_OK, "%s", err.message);
     cr_assert_eq(r->config.head, shape->head);
     cr_assert_eq(enc_weights_open(&r->weights, dir, &err), RRK_OK, "%s", err.message);
-    cr_assert_eq(enc_cpu_open(&r->device, table, &err), RRK_OK, "%s", err.message);
+    cr_assert_eq(enc_cpu_open_as(&r->device, table, dtype, &err), RRK_OK, "%s", err.message);
     const enc_model_kind *kind = enc_model_kind_of(&r->config);
     cr_assert_eq(kind->load(&r->model, r->device, &r->config, r->weights, &err), RRK_OK, "%s", err.message);
     enc_shape slots = kind->shape(&r->config);
     cr_assert_eq(r->device->ops->session(r->device, &slots, &r->session, &err), RRK_OK, "%s", err.message);
+}
+
+static void rig_open(rig *r, const cpu_kernels *table, const char *dir, const t5_shape *shape)
+{
+    rig_open_as(r, table, RRK_DTYPE_F32, dir, shape);
 }
 
 static void rig_close(rig *r)
@@ -213,6 +220,70 @@ Test(t5, every_instruction_set_gives_what_transformers_gives)
             check_shape(cpu_kernels_at(t), &T5_SHAPES[s], f.dir);
         folder_remove(&f);
     }
+}
+
+/* A decoder's answers are few numbers far from 0, so what counts is how they differ from row to row. */
+static void check_narrow(const cpu_kernels *table, rrk_dtype dtype, double most, const t5_shape *shape, const char *dir)
+{
+    double want[T5_N_ROWS][MAX_VALUES], got[T5_N_ROWS][MAX_VALUES];
+    rig r;
+    rig_open(&r, table, dir, shape);
+    size_t n = rig_values(&r, T5_N_ROWS, want);
+    rig_close(&r);
+    rig_open_as(&r, table, dtype, dir, shape);
+    rig_values(&r, T5_N_ROWS, got);
+    double sum = 0;
+    for (size_t row = 0; row < T5_N_ROWS; row++) {
+        for (size_t i = 0; i < n; i++)
+            sum += (got[row][i] - want[row][i]) * (got[row][i] - want[row][i]);
+    }
+    double error = sqrt(sum / (double)(T5_N_ROWS * n)) / spread(want, n);
+    cr_log_info("%s, %s: %.1e of the spread", r.device->ops->describe(r.device), shape->name, error);
+    cr_assert_lt(error, most, "%s, %s: off by %g of the spread", r.device->ops->describe(r.device), shape->name, error);
+    rig_close(&r);
+}
+
+Test(t5, narrow_types_are_near_f32_on_every_instruction_set)
+{
+    for (size_t s = 0; s < T5_N_TINY; s++) {
+        folder f = folder_new();
+        t5_write(&f, &T5_SHAPES[s], NULL);
+        for (size_t t = 0; cpu_kernels_at(t); t++) {
+            check_narrow(cpu_kernels_at(t), RRK_DTYPE_INT8, 0.3, &T5_SHAPES[s], f.dir);
+            check_narrow(cpu_kernels_at(t), RRK_DTYPE_BF16, 0.1, &T5_SHAPES[s], f.dir);
+        }
+        folder_remove(&f);
+    }
+}
+
+/* Every look at it is a second later, so any model is slow. */
+static int64_t slow_clock(void)
+{
+    static int64_t now_ns;
+    return now_ns += 1000000000;
+}
+
+static size_t calibrated_tokens(const char *shape)
+{
+    folder f = folder_new();
+    t5_write(&f, t5_shape_of(shape), NULL);
+    tiny_write_spiece(&f);
+    rrk_encoder *encoder = NULL;
+    rrk_encoder_info info = {.size = sizeof info};
+    rrk_error err = {0};
+    base_clock_replace(slow_clock);
+    cr_assert_eq(rrk_encoder_open(&encoder, f.dir, NULL, &err), RRK_OK, "%s", err.message);
+    base_clock_replace(NULL);
+    rrk_encoder_get_info(encoder, &info, NULL);
+    rrk_encoder_close(encoder);
+    folder_remove(&f);
+    return info.batch_tokens;
+}
+
+Test(t5, a_batch_is_worth_reading_the_decoder_for)
+{
+    cr_assert_eq(calibrated_tokens("v10"), 192);
+    cr_assert_eq(calibrated_tokens("mono10"), 576);
 }
 
 /* The plain twin would take minutes. */

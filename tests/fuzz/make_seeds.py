@@ -6,6 +6,7 @@ again in every test run. With STAMP, that file is touched at the end, for meson.
 """
 import base64
 import json
+import math
 import pathlib
 import struct
 import sys
@@ -54,6 +55,15 @@ def safetensors():
     yield a_file(b"{")
     yield a_file({"w": tensor()}, eight, length=2**63)
     yield a_file({"w": tensor()}, eight, length=10**6)
+    ones = struct.pack("<2f", 1, 1)
+    for scales, data in ((tensor(), ones), (tensor(shape=(2, 1)), ones), (tensor(shape=(1, 2)), ones),
+                         (tensor("F16", (2,), 0, 4), bytes(4)), (tensor(shape=(3,), end=12), bytes(12)),
+                         (tensor(), struct.pack("<2f", 1, math.nan)), (tensor(), struct.pack("<2f", -1, 1)),
+                         (tensor(), struct.pack("<2f", 1, 3e38)), (tensor("I8", (8,), 0, 8), eight)):
+        n = len(data)
+        yield a_file({"w_scale": scales, "w": tensor("I8", (2, 3), n, n + 6)}, data + bytes(range(6)))
+    yield a_file({"w_scale": tensor(), "w": tensor("I8", (2, 1, 3), 8, 14)}, ones + bytes(6))
+    yield a_file({"w": tensor("I8", (2, 3), 0, 6)}, bytes(6))
     yield b"\0short"
     yield b""
     yield b"\1" + js({"weight_map": {"w": "a.safetensors"}})

@@ -3,6 +3,8 @@
  * is summed up; a first byte of 1 makes the rest a shards' index over a file of one tensor.
  *
  * Parser: encoder/safetensors.c
+ * Parser: encoder/widen.c
+ * Parser: encoder/finite.c
  */
 #include "encoder/safetensors.h"
 #include "base/alloc.h"
@@ -23,6 +25,11 @@ static void read_weight(const enc_weight *weight)
     rrk_error err = {0};
     if (values)
         fuzz_check_error(enc_weight_to_f32(weight, values, &err), &err);
+    if (values && weight->n_dims == 2 && weight->shape[0] > 0) {
+        enc_weight last = enc_weight_rows(weight, weight->shape[0] - 1, 1);
+        rrk_error of_rows = {0};
+        fuzz_check_error(enc_weight_to_f32(&last, values, &of_rows), &of_rows);
+    }
     base_free(values);
     FUZZ_CHECK(sum < UINT32_MAX);
 }
@@ -38,6 +45,8 @@ static void read_weights(const enc_weights *weights)
             read_weight(weight);
         fuzz_check_error(enc_weights_require(weights, NAMES[i], 1, shape, &weight, &err), &err);
     }
+    rrk_error not_finite = {0};
+    fuzz_check_error(enc_weights_check_finite(weights, &not_finite), &not_finite);
     enc_weights_n_parameters(weights);
     enc_weights_hash(weights);
 }

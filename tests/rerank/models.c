@@ -40,20 +40,25 @@ static rig rig_write(const char *shape)
     return r;
 }
 
-static rig rig_open_with(const char *shape, const char *strategy, size_t n_views, int n_threads)
+static rig rig_open_as(const char *shape, const char *strategy, const rrk_encoder_options *options)
 {
     rig r = rig_write(shape);
-    rrk_encoder_options options;
-    rrk_encoder_options_init(&options);
-    options.n_threads = n_threads;
-    options.n_views = n_views;
     rrk_error err;
-    cr_assert_eq(rrk_encoder_open(&r.encoder, r.f.dir, &options, &err), RRK_OK, "%s", err.message);
+    cr_assert_eq(rrk_encoder_open(&r.encoder, r.f.dir, options, &err), RRK_OK, "%s", err.message);
     rrk_reranker_options reranker;
     rrk_reranker_options_init(&reranker);
     reranker.encoder = r.encoder;
     cr_assert_eq(rrk_reranker_open(&r.reranker, strategy, &reranker, &err), RRK_OK, "%s", err.message);
     return r;
+}
+
+static rig rig_open_with(const char *shape, const char *strategy, size_t n_views, int n_threads)
+{
+    rrk_encoder_options options;
+    rrk_encoder_options_init(&options);
+    options.n_threads = n_threads;
+    options.n_views = n_views;
+    return rig_open_as(shape, strategy, &options);
 }
 
 static rig rig_open(const char *shape, const char *strategy, size_t n_views)
@@ -151,6 +156,55 @@ Test(models, scores_do_not_depend_on_the_order_of_the_list)
     }
 }
 
+static double correlation(const double *a, const double *b, size_t n)
+{
+    double mean_a = 0, mean_b = 0, ab = 0, aa = 0, bb = 0;
+    for (size_t i = 0; i < n; i++) {
+        mean_a += a[i] / (double)n;
+        mean_b += b[i] / (double)n;
+    }
+    for (size_t i = 0; i < n; i++) {
+        ab += (a[i] - mean_a) * (b[i] - mean_b);
+        aa += (a[i] - mean_a) * (a[i] - mean_a);
+        bb += (b[i] - mean_b) * (b[i] - mean_b);
+    }
+    return ab / sqrt(aa * bb);
+}
+
+/* Scores of the passages that write_text() writes. */
+static void scores_as(size_t m, rrk_dtype dtype, double *scores)
+{
+    char texts[N_PASSAGES][TEXT_BYTES];
+    rrk_passage passages[N_PASSAGES] = {0};
+    rrk_encoder_options options;
+    rrk_encoder_options_init(&options);
+    options.n_threads = 1;
+    options.n_views = MODELS[m].n_views;
+    options.dtype = dtype;
+    rig r = rig_open_as(MODELS[m].shape, MODELS[m].strategy, &options);
+    for (size_t i = 0; i < N_PASSAGES; i++) {
+        write_text(texts[i], i);
+        passages[i].text = rrk_text_of(texts[i]);
+    }
+    scores_of(&r, passages, N_PASSAGES, scores);
+    rig_close(&r);
+}
+
+/* Every layer of both families has to have its narrow product, those that add to a residual included. */
+Test(models, narrow_layers_keep_the_scores)
+{
+    double plain[N_PASSAGES], narrow[N_PASSAGES];
+    for (size_t m = 0; m < RRK_COUNT(MODELS); m++) {
+        scores_as(m, RRK_DTYPE_F32, plain);
+        scores_as(m, RRK_DTYPE_INT8, narrow);
+        cr_expect_gt(correlation(plain, narrow, N_PASSAGES), 0.98, "%s, int8: %f", MODELS[m].shape,
+                     correlation(plain, narrow, N_PASSAGES));
+        scores_as(m, RRK_DTYPE_BF16, narrow);
+        cr_expect_gt(correlation(plain, narrow, N_PASSAGES), 0.995, "%s, bf16: %f", MODELS[m].shape,
+                     correlation(plain, narrow, N_PASSAGES));
+    }
+}
+
 Test(models, identical_passages_have_equal_scores_and_keep_their_order)
 {
     for (size_t m = 0; m < RRK_COUNT(MODELS); m++) {
@@ -178,6 +232,24 @@ Test(models, one_candidate_is_a_list_too)
         rrk_hit hit;
         rank(&r, &one, 1, &hit);
         cr_assert(hit.index == 0 && isfinite(hit.score));
+        rig_close(&r);
+    }
+}
+
+/* Nothing that a vocabulary has, and characters that tokenizers drop. */
+Test(models, passages_of_special_characters_alone_have_a_score)
+{
+    static const char *const SPECIAL[] = {"\xe2\x80\x8b", "\x01\x02", "!?#\xe2\x80\xa6", "\xf0\x93\x80\x80",
+                                          "\xef\xbf\xbd"};
+    for (size_t m = 0; m < RRK_COUNT(MODELS); m++) {
+        rig r = rig_open(MODELS[m].shape, MODELS[m].strategy, MODELS[m].n_views);
+        rrk_passage passages[RRK_COUNT(SPECIAL)] = {0};
+        rrk_hit hits[RRK_COUNT(SPECIAL)];
+        for (size_t i = 0; i < RRK_COUNT(SPECIAL); i++)
+            passages[i].text = rrk_text_of(SPECIAL[i]);
+        rank(&r, passages, RRK_COUNT(SPECIAL), hits);
+        for (size_t i = 0; i < RRK_COUNT(SPECIAL); i++)
+            cr_assert(isfinite(hits[i].score), "%s: passage %zu", MODELS[m].shape, hits[i].index);
         rig_close(&r);
     }
 }
@@ -256,8 +328,9 @@ Test(models, block_scores_of_many_lists_are_those_of_single_calls)
     static rrk_passage passages[N];
     static rrk_hit hits[N];
     static rrk_rank_request requests[N];
-    for (size_t i = 0; i < N; i++) {
+    for (size_t i = 0; i < N; i++)
         write_text(texts[i], i);
+    for (size_t i = 0; i < N; i++) {
         passages[i].text = rrk_text_of(texts[i]);
         requests[i] = (rrk_rank_request){.query = rrk_text_of(texts[N - 1 - i]),
                                          .passages = &passages[i],

@@ -5,40 +5,47 @@ _rrk()
     local words
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
-        COMPREPLY=($(compgen -W "import embed retrieve search rerank label eval compare pull info help --help --version" -- "$current"))
+        COMPREPLY=($(compgen -W "import embed retrieve search rerank label eval compare pull convert info help --help --version" -- "$current"))
         return
     fi
     case $verb:$previous in
-    help:*) COMPREPLY=($(compgen -W "import embed retrieve search rerank label eval compare pull info" -- "$current")); return ;;
+    help:*) COMPREPLY=($(compgen -W "import embed retrieve search rerank label eval compare pull convert info" -- "$current")); return ;;
     import:--store | import:-s) COMPREPLY=($(compgen -f -- "$current")); return ;;
     import:--format) COMPREPLY=($(compgen -W "auto beir msmarco text" -- "$current")); return ;;
     import:--batch) :; return ;;
     embed:--store | embed:-s) COMPREPLY=($(compgen -f -- "$current")); return ;;
     embed:--model | embed:-m) COMPREPLY=($(compgen -d -- "$current")); return ;;
     embed:--threads | embed:-t) :; return ;;
-    embed:--dtype) COMPREPLY=($(compgen -W "f32 bf16 int8" -- "$current")); return ;;
+    embed:--dtype) COMPREPLY=($(compgen -W "auto f32 bf16 int8" -- "$current")); return ;;
+    embed:--max-tokens) :; return ;;
+    embed:--device) :; return ;;
     retrieve:--store | retrieve:-s) COMPREPLY=($(compgen -f -- "$current")); return ;;
     retrieve:--queries | retrieve:-q) COMPREPLY=($(compgen -f -- "$current")); return ;;
     retrieve:--top-k | retrieve:-k) :; return ;;
     retrieve:--retriever | retrieve:-r) COMPREPLY=($(compgen -W "bm25 dense hybrid" -- "$current")); return ;;
     retrieve:--model | retrieve:-m) COMPREPLY=($(compgen -d -- "$current")); return ;;
-    retrieve:--threads | retrieve:-t) :; return ;;
-    retrieve:--dtype) COMPREPLY=($(compgen -W "f32 bf16 int8" -- "$current")); return ;;
     retrieve:--k1) :; return ;;
     retrieve:--b) :; return ;;
     retrieve:--output | retrieve:-o) COMPREPLY=($(compgen -f -- "$current")); return ;;
     retrieve:--tag) :; return ;;
     retrieve:--qrels) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    retrieve:--threads | retrieve:-t) :; return ;;
+    retrieve:--dtype) COMPREPLY=($(compgen -W "auto f32 bf16 int8" -- "$current")); return ;;
+    retrieve:--max-tokens) :; return ;;
+    retrieve:--device) :; return ;;
     search:--store | search:-s) COMPREPLY=($(compgen -f -- "$current")); return ;;
     search:--strategy | search:-S) COMPREPLY=($(compgen -W "bm25 embedding cross mvp monot5 rankt5 full sliding" -- "$current")); return ;;
     search:--retriever | search:-r) COMPREPLY=($(compgen -W "bm25 dense hybrid" -- "$current")); return ;;
     search:--model | search:-m) COMPREPLY=($(compgen -d -- "$current")); return ;;
-    search:--threads | search:-t) :; return ;;
-    search:--dtype) COMPREPLY=($(compgen -W "f32 bf16 int8" -- "$current")); return ;;
+    search:--views) :; return ;;
     search:--results | search:-n) :; return ;;
     search:--candidates | search:-c) :; return ;;
     search:--long) COMPREPLY=($(compgen -W "truncate chunk" -- "$current")); return ;;
     search:--timeout) :; return ;;
+    search:--threads | search:-t) :; return ;;
+    search:--dtype) COMPREPLY=($(compgen -W "auto f32 bf16 int8" -- "$current")); return ;;
+    search:--max-tokens) :; return ;;
+    search:--device) :; return ;;
     search:--llm) :; return ;;
     search:--llm-model) :; return ;;
     search:--llm-key-env) :; return ;;
@@ -68,8 +75,7 @@ _rrk()
     search:--passes) :; return ;;
     rerank:--strategy | rerank:-S) COMPREPLY=($(compgen -W "embedding cross mvp monot5 rankt5 full sliding" -- "$current")); return ;;
     rerank:--model | rerank:-m) COMPREPLY=($(compgen -d -- "$current")); return ;;
-    rerank:--threads | rerank:-t) :; return ;;
-    rerank:--dtype) COMPREPLY=($(compgen -W "f32 bf16 int8" -- "$current")); return ;;
+    rerank:--views) :; return ;;
     rerank:--output | rerank:-o) COMPREPLY=($(compgen -f -- "$current")); return ;;
     rerank:--tag) :; return ;;
     rerank:--top-n | rerank:-n) :; return ;;
@@ -81,6 +87,10 @@ _rrk()
     rerank:--store | rerank:-s) COMPREPLY=($(compgen -f -- "$current")); return ;;
     rerank:--run) COMPREPLY=($(compgen -f -- "$current")); return ;;
     rerank:--queries | rerank:-q) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    rerank:--threads | rerank:-t) :; return ;;
+    rerank:--dtype) COMPREPLY=($(compgen -W "auto f32 bf16 int8" -- "$current")); return ;;
+    rerank:--max-tokens) :; return ;;
+    rerank:--device) :; return ;;
     rerank:--llm) :; return ;;
     rerank:--llm-model) :; return ;;
     rerank:--llm-key-env) :; return ;;
@@ -194,20 +204,25 @@ _rrk()
     pull:--cache) COMPREPLY=($(compgen -d -- "$current")); return ;;
     pull:--proxy) :; return ;;
     pull:--ca-file) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    convert:--dtype) COMPREPLY=($(compgen -W "int8 bf16 f16 f32" -- "$current")); return ;;
+    info:--views) :; return ;;
     info:--threads | info:-t) :; return ;;
-    info:--dtype) COMPREPLY=($(compgen -W "f32 bf16 int8" -- "$current")); return ;;
+    info:--dtype) COMPREPLY=($(compgen -W "auto f32 bf16 int8" -- "$current")); return ;;
+    info:--max-tokens) :; return ;;
+    info:--device) :; return ;;
     esac
     case $verb in
     import) words="--store --format --skip-bad --batch --help" ;;
-    embed) words="--store --model --threads --dtype --replace --help" ;;
-    retrieve) words="--store --queries --top-k --retriever --model --threads --dtype --k1 --b --output --tag --qrels --drop-self --help" ;;
-    search) words="--store --strategy --retriever --model --threads --dtype --results --candidates --long --timeout --compare --json --help --llm --llm-model --llm-key-env --llm-key-file --extra-body --proxy --ca-file --in-flight --retries --attempt-timeout --context --seed --cap-name --grammar --no-stream --cache --cache-store --prices --call-log --window --stride --order --order-seed --prompt --passage-words --thinking-tokens --constrain --passes --ask-top-n --no-early-stop" ;;
-    rerank) words="--strategy --model --threads --dtype --output --tag --top-n --max-passage-tokens --max-query-tokens --long --timeout --resume --dry-run --provenance --json --help --candidates --store --run --queries --llm --llm-model --llm-key-env --llm-key-file --extra-body --proxy --ca-file --in-flight --retries --attempt-timeout --context --seed --cap-name --grammar --no-stream --cache --cache-store --prices --call-log --window --stride --order --order-seed --prompt --passage-words --thinking-tokens --constrain --passes --ask-top-n --no-early-stop --on-error" ;;
+    embed) words="--store --model --replace --help --threads --dtype --max-tokens --device --check" ;;
+    retrieve) words="--store --queries --top-k --retriever --model --k1 --b --output --tag --qrels --drop-self --help --threads --dtype --max-tokens --device --check" ;;
+    search) words="--store --strategy --retriever --model --views --results --candidates --long --timeout --compare --json --help --threads --dtype --max-tokens --device --check --llm --llm-model --llm-key-env --llm-key-file --extra-body --proxy --ca-file --in-flight --retries --attempt-timeout --context --seed --cap-name --grammar --no-stream --cache --cache-store --prices --call-log --window --stride --order --order-seed --prompt --passage-words --thinking-tokens --constrain --passes --ask-top-n --no-early-stop" ;;
+    rerank) words="--strategy --model --views --output --tag --top-n --max-passage-tokens --max-query-tokens --long --timeout --resume --dry-run --provenance --explain --json --help --candidates --store --run --queries --threads --dtype --max-tokens --device --check --llm --llm-model --llm-key-env --llm-key-file --extra-body --proxy --ca-file --in-flight --retries --attempt-timeout --context --seed --cap-name --grammar --no-stream --cache --cache-store --prices --call-log --window --stride --order --order-seed --prompt --passage-words --thinking-tokens --constrain --passes --ask-top-n --no-early-stop --on-error" ;;
     label) words="--output --timeout --dry-run --provenance --json --help --candidates --store --run --queries --llm --llm-model --llm-key-env --llm-key-file --extra-body --proxy --ca-file --in-flight --retries --attempt-timeout --context --seed --cap-name --grammar --no-stream --cache --cache-store --prices --call-log --window --stride --order --order-seed --prompt --passage-words --thinking-tokens --constrain" ;;
     eval) words="--measures --per-query --complete --level --drop-self --sets --compare --permutations --seed --json --help" ;;
     compare) words="--qrels --html --json --no-reversed --permutations --permutation-seed --threads --help --candidates --store --run --queries --model --top-n --max-passage-tokens --max-query-tokens --long --timeout --llm --llm-model --llm-key-env --llm-key-file --extra-body --proxy --ca-file --in-flight --retries --attempt-timeout --context --seed --cap-name --grammar --no-stream --cache --cache-store --prices --call-log --window --stride --order --order-seed --prompt --passage-words --thinking-tokens --constrain --passes --ask-top-n --no-early-stop --on-error" ;;
     pull) words="--endpoint --token-env --token-file --cache --proxy --ca-file --list --json --help" ;;
-    info) words="--threads --dtype --json --help" ;;
+    convert) words="--dtype --force --json --help" ;;
+    info) words="--views --json --help --threads --dtype --max-tokens --device --check" ;;
     *) return ;;
     esac
     if [[ $current == -* ]]; then

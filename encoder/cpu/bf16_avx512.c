@@ -6,6 +6,9 @@
 #define PRODUCT_ROWS 6
 #define PRODUCT_VECTORS 4
 #define GROUP 2
+#define STEP_GROUPS 1
+#define SHARED 0
+#define SHARED_MOST 0
 #define TABLE cpu_bf16_avx512
 #define ISA_NAME "avx512-bf16"
 #define DTYPE RRK_DTYPE_BF16
@@ -34,9 +37,9 @@ static inline vi weights(const uint16_t *w)
     return (vi)_mm512_loadu_si512(w);
 }
 
-static inline vf dot(vf acc, vi x, vi w)
+static inline vf dot(vf acc, const vi *x, const vi *w)
 {
-    return (vf)_mm512_dpbf16_ps((__m512)acc, (__m512bh)x, (__m512bh)w);
+    return (vf)_mm512_dpbf16_ps((__m512)acc, (__m512bh)*x, (__m512bh)*w);
 }
 
 static inline vf start(const cpu_narrow_product *p, size_t row, size_t col)

@@ -40,6 +40,7 @@ const cpu_narrow cpu_bf16_plain = {
     .dtype = RRK_DTYPE_BF16,
     .panel_cols = 1,
     .group = 1,
+    .step_groups = 1,
     .x_bytes = sizeof(uint16_t),
     .narrow = narrow,
     .product = product,

@@ -29,7 +29,7 @@ static void narrow(const float *x, size_t n_rows, size_t n_in, const cpu_narrow_
         float per_step = flat ? 0 : 1 / step;
         int32_t zero = flat ? 0 : (int32_t)lrintf(-low * per_step);
         for (size_t i = 0; i < n_in; i++) {
-            int32_t q = flat ? 0 : (int32_t)lrintf(row[i] * per_step) + zero;
+            int32_t q = flat ? 0 : (int32_t)lrintf(fmaf(row[i], per_step, (float)zero));
             out[i] = (int16_t)((q < 255 ? q : 255) - zero);
         }
         rows->scales[r] = !finite ? NAN : flat ? 0 : step;
@@ -39,11 +39,11 @@ static void narrow(const float *x, size_t n_rows, size_t n_in, const cpu_narrow_
 
 static void product(const cpu_narrow_product *p)
 {
-    size_t n_in = p->w->n_in, n_out = p->w->n_out;
+    size_t n_in = p->w->n_in, n_out = p->w->n_out, stride = p->w->n_groups * p->w->table->group;
     for (size_t r = 0; r < p->n_rows; r++) {
         const int16_t *x = (const int16_t *)p->x->values + r * cpu_narrow_width(n_in);
         for (size_t c = 0; c < n_out; c++) {
-            const int8_t *w = (const int8_t *)p->w->panels + c * n_in;
+            const int8_t *w = (const int8_t *)p->w->panels + c * stride;
             float *y = p->y + r * n_out + c;
             int32_t sum = 0;
             for (size_t i = 0; i < n_in; i++)
@@ -63,6 +63,7 @@ const cpu_narrow cpu_int8_plain = {
     .dtype = RRK_DTYPE_INT8,
     .panel_cols = 1,
     .group = 1,
+    .step_groups = 1,
     .x_bytes = sizeof(int16_t),
     .narrow = narrow,
     .product = product,

@@ -44,7 +44,7 @@ static bool are_int8(const enc_weight *const *parts, size_t n_parts)
     return true;
 }
 
-/* Parts that a checkpoint has as int8 are packed as they are. */
+/* Parts that a checkpoint has as int8 are packed as they are, by tables that take any byte. */
 static rrk_status pack_int8(enc_linear *linear, const enc_weight *const *parts, size_t n_parts,
                             const cpu_narrow *narrow, rrk_error *err)
 {
@@ -87,7 +87,7 @@ rrk_status cpu_linear_pack(enc_linear *linear, const enc_weight *const *parts, c
         return base_fail_nomem(err, cpu_narrow_width(n_out) * sizeof *linear->bias);
     memset(linear->bias, 0, cpu_narrow_width(n_out) * sizeof *linear->bias);
     RRK_TRY(stack_biases(parts, biases, n_parts, linear->bias, err));
-    if (narrow && narrow->dtype == RRK_DTYPE_INT8 && are_int8(parts, n_parts))
+    if (narrow && narrow->dtype == RRK_DTYPE_INT8 && narrow->shared == 0 && are_int8(parts, n_parts))
         return pack_int8(linear, parts, n_parts, narrow, err);
     float *values RRK_AUTO(base_free_aligned_ptr) = base_alloc_aligned(n_out, n_in * sizeof *values);
     if (!values)

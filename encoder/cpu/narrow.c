@@ -77,6 +77,43 @@ static size_t place(const cpu_narrow_weight *weight, size_t o, size_t i)
     return (o / cols * weight->n_groups + i / group) * cols * group + o % cols * group + i % group;
 }
 
+/* What those of n weights that share a 16-bit sum with the first one and are of one sign come to, in units of scale. */
+static float shared_sum(const cpu_narrow *table, const float *w, size_t n, float scale)
+{
+    float above = 0, below = 0;
+    for (size_t i = 0; i < table->step_groups * table->group; i += table->group) {
+        for (size_t j = i; j < n && j < i + table->shared; j++) {
+            float units = scale > 0 ? rintf(w[j] / scale) : w[j];
+            above += fmaxf(units, 0);
+            below += fmaxf(-units, 0);
+        }
+    }
+    return fmaxf(above, below);
+}
+
+/* The largest one of an output; in bytes of a scale, or with a scale of 0 of the weights themselves. */
+static float most_shared(const cpu_narrow *table, const float *w, size_t n, float scale)
+{
+    size_t step = table->group * table->step_groups;
+    float most = 0;
+    for (size_t first = 0; first < n; first += step) {
+        for (size_t i = first; i < n && i < first + table->group; i += table->shared)
+            most = fmaxf(most, shared_sum(table, w + i, n - i, scale));
+    }
+    return most;
+}
+
+/* As enc_row_scale(), but large enough for the table's rule; more so where it takes rounding up to break it. */
+static float shared_scale(const cpu_narrow *table, const float *w, size_t n)
+{
+    float scale = enc_row_scale(w, n), limit = (float)table->shared_most;
+    if (table->shared == 0 || !isnormal(scale))
+        return scale;
+    float most = most_shared(table, w, n, 0), rounding = (float)(table->shared * table->step_groups) / 2;
+    scale = fmaxf(scale, most / limit);
+    return most_shared(table, w, n, scale) <= limit ? scale : fmaxf(scale, most / (limit - rounding));
+}
+
 static void place_row(cpu_narrow_weight *weight, size_t o, const int8_t *row, float scale)
 {
     weight->scales[o] = scale;
@@ -101,7 +138,7 @@ static rrk_status pack_int8(const float *w, cpu_narrow_weight *out, rrk_error *e
         return base_fail_nomem(err, out->n_in);
     RRK_TRY(alloc_int8(out, err));
     for (size_t o = 0; o < out->n_out; o++) {
-        float scale = enc_row_scale(w + o * out->n_in, out->n_in);
+        float scale = shared_scale(out->table, w + o * out->n_in, out->n_in);
         enc_row_to_int8(w + o * out->n_in, out->n_in, scale, row);
         place_row(out, o, row, scale);
     }
@@ -128,8 +165,9 @@ static rrk_status pack_bf16(const float *w, cpu_narrow_weight *out, rrk_error *e
 
 static cpu_narrow_weight weight_of(const cpu_narrow *table, size_t n_out, size_t n_in)
 {
+    size_t step = table->group * table->step_groups;
     return (cpu_narrow_weight){
-        .table = table, .n_out = n_out, .n_in = n_in, .n_groups = (n_in + table->group - 1) / table->group};
+        .table = table, .n_out = n_out, .n_in = n_in, .n_groups = (n_in + step - 1) / step * table->step_groups};
 }
 
 rrk_status cpu_narrow_pack(const cpu_narrow *table, const float *w, size_t n_out, size_t n_in, cpu_narrow_weight *out,

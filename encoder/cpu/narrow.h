@@ -3,6 +3,11 @@
  * an unsigned byte with a scale and a zero of its row, and sums are exact 32-bit integers, so every instruction set gives
  * the same ones. bf16: both are rounded, sums are f32. What follows a sum (scales, bias, residual, activation) is f32.
  *
+ * Without VNNI products of bytes are summed in 16 bits first, which must not overflow. There an output's scale is as much
+ * larger as keeps the weights that share such a sum within what 16 bits hold beside any activation: sums are exact still,
+ * and an output whose weights are spread as usual loses less than a bit. Every table packs by its own rule (shared,
+ * shared_most) from f32, or from what bytes and scales of a file are worth.
+ *
  * One table an instruction set, as for the f32 loops (kernels.h), and a plain twin. An instruction set without a table
  * that is faster than f32 has none.
  */
@@ -28,7 +33,7 @@ typedef struct cpu_narrow_weight {
     int32_t *sums;           /* int8: of an output's weights, [n_out padded]; owned; NULL in bf16 */
     size_t n_out;
     size_t n_in;
-    size_t n_groups; /* n_in in groups, the last one filled with zeros */
+    size_t n_groups; /* n_in in groups, whole steps of them, filled up with zeros */
 } cpu_narrow_weight;
 
 /* Rows of activations as a product wants them. */
@@ -54,6 +59,11 @@ struct cpu_narrow {
     rrk_dtype dtype;
     size_t panel_cols;
     size_t group; /* inputs that lie side by side in a panel */
+    size_t step_groups;
+    /* Inputs of each group, this many side by side, whose products a step adds up in 16 bits; 0: in 32 bits. Their
+       weights of one sign come to at most shared_most. */
+    size_t shared;
+    int32_t shared_most;
     size_t x_bytes;
     /* x [n_rows, n_in] into rows. A row with anything that is not finite gives a row of y that is not a number. */
     void (*narrow)(const float *x, size_t n_rows, size_t n_in, const cpu_narrow_rows *rows);
@@ -80,7 +90,10 @@ static inline size_t cpu_narrow_width(size_t n_in)
 /* w is [n_out, n_in]; what this allocates is out's, also when it fails. */
 rrk_status cpu_narrow_pack(const cpu_narrow *table, const float *w, size_t n_out, size_t n_in, cpu_narrow_weight *out,
                            rrk_error *err);
-/* The same from weights that were quantised before, for a table of int8: w [n_out, n_in] as it is, scales [n_out]. */
+/*
+ * The same from weights that were quantised before, for a table of int8 that takes any byte (shared is 0): w [n_out, n_in]
+ * as it is, scales [n_out].
+ */
 rrk_status cpu_narrow_pack_int8(const cpu_narrow *table, const int8_t *w, const float *scales, size_t n_out,
                                 size_t n_in, cpu_narrow_weight *out, rrk_error *err);
 void cpu_narrow_weight_clear(cpu_narrow_weight *weight);

@@ -16,12 +16,14 @@ static void multiply_rows(const tiled_product *p, size_t row, size_t col, size_t
     case 3:
         multiply_tile(p, row, col, 3);
         return;
+#if PRODUCT_ROWS > 4
     case 4:
         multiply_tile(p, row, col, 4);
         return;
     case 5:
         multiply_tile(p, row, col, 5);
         return;
+#endif
     default:
         multiply_tile(p, row, col, PRODUCT_ROWS);
     }

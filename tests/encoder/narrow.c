@@ -75,15 +75,28 @@ static void multiply(run *r, const shape *s, const float *x, bool add, cpu_activ
         .x = &r->rows, .w = &r->w, .bias = r->bias, .y = y, .n_rows = s->n_rows, .add = add, .activation = activation});
 }
 
-static const cpu_narrow *plain_twin(const cpu_narrow *table)
+static bool is_plain(const cpu_narrow *table)
 {
-    return table->dtype == RRK_DTYPE_INT8 ? &cpu_int8_plain : &cpu_bf16_plain;
+    return table == &cpu_int8_plain || table == &cpu_bf16_plain;
+}
+
+/* The plain table, packing by the same rule as this one. */
+static cpu_narrow twin_of(const cpu_narrow *table)
+{
+    if (table->dtype != RRK_DTYPE_INT8)
+        return cpu_bf16_plain;
+    cpu_narrow twin = cpu_int8_plain;
+    twin.group = table->group;
+    twin.step_groups = table->step_groups;
+    twin.shared = table->shared;
+    twin.shared_most = table->shared_most;
+    return twin;
 }
 
 /* Calls body for each table but the plain ones. */
 #define FOR_EACH_TABLE(k)                                                                                              \
     for (size_t table_ = 0; cpu_narrow_at(table_); table_++)                                                           \
-        for (const cpu_narrow *k = cpu_narrow_at(table_); k && k != plain_twin(k); k = NULL)
+        for (const cpu_narrow *k = cpu_narrow_at(table_); k && !is_plain(k); k = NULL)
 
 #define FOR_EACH_INT8_TABLE(k)                                                                                         \
     for (size_t table_ = 0; cpu_narrow_at(table_); table_++)                                                           \
@@ -106,7 +119,8 @@ static void check_product(const cpu_narrow *k, uint64_t round)
     float *y = make(n_y, 200 + round, 1), *want = make(n_y, 200 + round, 1);
     run ours, plain;
     open_run(&ours, k, &s, w);
-    open_run(&plain, plain_twin(k), &s, w);
+    cpu_narrow twin = twin_of(k);
+    open_run(&plain, &twin, &s, w);
     multiply(&ours, &s, x, add, activation, y);
     multiply(&plain, &s, x, add, activation, want);
     cr_assert_arr_eq(ours.rows.scales, plain.rows.scales, s.n_rows * sizeof(float), "%s", k->isa);
@@ -133,46 +147,68 @@ Test(narrow, products_with_what_finishes_them_are_the_plain_twins)
     }
 }
 
-/* Scales of 1 and no bias, so that a result is the integer itself as long as f32 can hold it. */
-static void check_integers(const cpu_narrow *k, const shape *s, const float *w, const float *x, const double *want)
+/* A weight with which bytes are as large as the table allows: its place among those that share a sum decides. */
+static float extreme_weight(const cpu_narrow *k, int kind, size_t output, size_t i)
 {
-    run r;
-    open_run(&r, k, s, w);
-    memset(r.bias, 0, cpu_narrow_width(s->n_out) * sizeof *r.bias);
-    float *y = make(s->n_rows * s->n_out, 7, 1);
-    multiply(&r, s, x, false, CPU_IDENTITY, y);
-    for (size_t i = 0; i < s->n_rows * s->n_out; i++)
-        cr_assert((double)y[i] == (double)(float)want[i], "%s, %zu inputs, [%zu]: %.9g, exact %.9g", k->isa, s->n_in, i,
-                  (double)y[i], want[i]);
-    drop(y, s->n_rows * s->n_out, "y");
-    close_run(&r);
+    static const float CANCELLING[] = {127, -127, 1, -1};
+    float most = k->shared ? (float)k->shared_most / (float)(k->shared * k->step_groups) : 127;
+    if (kind == 3 && k->shared)
+        return CANCELLING[i % k->shared + k->shared * (i / k->group % k->step_groups)];
+    return kind == 0 || (kind >= 2 && base_rng_at(SEED, output * 10000 + i) % 2) ? most : -most;
 }
 
-/* Extremes of both signs: rows of x span 255 whole steps, outputs' largest weight is 127. */
+/* Rows that span 255 whole steps. */
+static void extreme_rows(const shape *s, int kind, float *x)
+{
+    for (size_t r = 0; r < s->n_rows; r++) {
+        float *row = x + r * s->n_in;
+        for (size_t i = 0; i < s->n_in; i++) {
+            float value = kind < 2 || base_rng_at(SEED + 1, r * s->n_in + i) % 2 ? 255 : 0;
+            row[i] = kind == 3 ? value - 100 : value;
+        }
+        /* Both ends are there, so that a step is 1. */
+        row[0] = kind == 3 ? 155 : 255;
+        row[1] = kind == 3 ? -100 : row[1];
+    }
+}
+
+/* What the twin's bytes give in integers, times their scale, which is what remains: x has a scale of 1. */
+static float exact(const run *twin, const float *x, size_t output)
+{
+    const int8_t *w = (const int8_t *)twin->w.panels + output * twin->w.n_groups * twin->table->group;
+    int64_t sum = 0;
+    for (size_t i = 0; i < twin->w.n_in; i++)
+        sum += (int64_t)x[i] * w[i];
+    return (float)sum * twin->w.scales[output];
+}
+
+/* Extremes of both signs. Whole steps of them have a scale of 1: what was asked for is what was packed. */
 static void check_extremes(const cpu_narrow *k, size_t n_in, int kind)
 {
     shape s = {7, 70, n_in};
-    float *w = make(s.n_out * n_in, 1, 0), *x = make(s.n_rows * n_in, 2, 0);
-    double *want = base_calloc(s.n_rows * s.n_out, sizeof *want);
+    size_t n_y = s.n_rows * s.n_out;
+    float *w = make(s.n_out * n_in, 1, 0), *x = make(s.n_rows * n_in, 2, 0), *y = make(n_y, 7, 1);
     for (size_t i = 0; i < s.n_out * n_in; i++)
-        w[i] = kind == 0 ? 127 : kind == 1 ? -127 : base_rng_at(SEED, i) % 2 ? 127 : -127;
-    for (size_t r = 0; r < s.n_rows; r++) {
-        for (size_t i = 0; i < n_in; i++) {
-            float value = kind < 2 || base_rng_at(SEED + 1, r * n_in + i) % 2 ? 255 : 0;
-            x[r * n_in + i] = kind == 3 ? value - 100 : value;
-        }
-        /* Both ends are there, so that a step is 1. */
-        x[r * n_in] = kind == 3 ? 155 : 255;
-        x[r * n_in + 1] = kind == 3 ? -100 : x[r * n_in + 1];
+        w[i] = extreme_weight(k, kind, i / n_in, i % n_in);
+    extreme_rows(&s, kind, x);
+    run ours, plain;
+    cpu_narrow twin = twin_of(k);
+    open_run(&ours, k, &s, w);
+    open_run(&plain, &twin, &s, w);
+    memset(ours.bias, 0, cpu_narrow_width(s.n_out) * sizeof *ours.bias);
+    if (kind < 2 && n_in % 8 == 0)
+        cr_assert_eq(ours.w.scales[0], 1, "%s, %zu inputs: a scale of %g", k->isa, n_in, (double)ours.w.scales[0]);
+    multiply(&ours, &s, x, false, CPU_IDENTITY, y);
+    for (size_t i = 0; i < n_y; i++) {
+        float want = exact(&plain, x + i / s.n_out * n_in, i % s.n_out);
+        cr_assert_eq(y[i], want, "%s, %zu inputs, kind %d, [%zu]: %.9g, exact %.9g", k->isa, n_in, kind, i,
+                     (double)y[i], (double)want);
     }
-    for (size_t y = 0; y < s.n_rows * s.n_out; y++) {
-        for (size_t i = 0; i < n_in; i++)
-            want[y] += (double)x[y / s.n_out * n_in + i] * (double)w[y % s.n_out * n_in + i];
-    }
-    check_integers(k, &s, w, x, want);
-    base_free(want);
+    close_run(&ours);
+    close_run(&plain);
     drop(w, s.n_out * n_in, "w");
     drop(x, s.n_rows * n_in, "x");
+    drop(y, n_y, "y");
 }
 
 Test(narrow, extremes_do_not_saturate)
@@ -184,6 +220,56 @@ Test(narrow, extremes_do_not_saturate)
             for (int kind = 0; kind < 4; kind++)
                 check_extremes(k, N_IN[n], kind);
         }
+    }
+}
+
+/* The largest sum of one sign among the bytes of a twin's output that share 16 bits. */
+static long most_together(const run *twin, size_t output)
+{
+    const cpu_narrow *k = twin->table;
+    size_t step = k->group * k->step_groups, n = twin->w.n_groups * k->group;
+    const int8_t *w = (const int8_t *)twin->w.panels + output * n;
+    long most = 0;
+    for (size_t i = 0; i < n; i++) {
+        long above = 0, below = 0;
+        for (size_t j = i / step * step; j < i / step * step + step; j++) {
+            bool together = j % k->group / k->shared == i % k->group / k->shared;
+            above += together && w[j] > 0 ? w[j] : 0;
+            below -= together && w[j] < 0 ? w[j] : 0;
+        }
+        most = RRK_MAX(most, RRK_MAX(above, below));
+    }
+    return most;
+}
+
+/* Of any size and spread, a few large ones among small ones too. */
+static void check_rule(const cpu_narrow *k, uint64_t round)
+{
+    shape s = {1, 20, pick(round, 1, 200)};
+    float *w = make(s.n_out * s.n_in, round, ldexpf(1, (int)pick(round + 1, 0, 200) - 100));
+    for (size_t i = 0; round % 2 && i < s.n_out * s.n_in; i++)
+        w[i] *= base_rng_at(SEED + round, i) % 8 ? 0.25f : 1;
+    cpu_narrow twin = twin_of(k);
+    run r;
+    open_run(&r, &twin, &s, w);
+    for (size_t o = 0; o < s.n_out; o++) {
+        cr_assert_leq(most_together(&r, o), k->shared_most, "%s, round %zu", k->isa, (size_t)round);
+        for (size_t i = 0; i < s.n_in; i++) {
+            float byte = ((const int8_t *)r.w.panels)[o * r.w.n_groups * twin.group + i];
+            cr_assert_leq(fabsf(byte * r.w.scales[o] - w[o * s.n_in + i]), 0.5001f * r.w.scales[o]);
+        }
+    }
+    close_run(&r);
+    drop(w, s.n_out * s.n_in, "w");
+}
+
+Test(narrow, weights_that_share_a_16_bit_sum_fit_it)
+{
+    FOR_EACH_INT8_TABLE(k)
+    {
+        cr_assert_leq((int)k->shared_most * 255, INT16_MAX);
+        for (uint64_t round = 0; k->shared && round < ROUNDS; round++)
+            check_rule(k, round);
     }
 }
 

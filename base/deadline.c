@@ -23,3 +23,12 @@ rrk_status base_deadline_check(const base_deadline *deadline, rrk_error *err)
         return base_fail(err, RRK_E_TIMEOUT, 0, "the deadline has passed");
     return RRK_OK;
 }
+
+rrk_status base_pace_check(base_pace *pace, size_t work, rrk_error *err)
+{
+    if (base_add_overflows(pace->done, work, &pace->done) || pace->done >= pace->every) {
+        pace->done = 0;
+        return base_deadline_check(pace->deadline, err);
+    }
+    return RRK_OK;
+}

@@ -16,4 +16,14 @@ base_deadline base_deadline_in(int64_t timeout_ms, int (*cancel)(void *ctx), voi
 /* RRK_OK, RRK_E_TIMEOUT or RRK_E_CANCELLED. deadline may be NULL. */
 rrk_status base_deadline_check(const base_deadline *deadline, rrk_error *err);
 
+/* For loops over many small things: looks at the deadline once every so much work. */
+typedef struct base_pace {
+    const base_deadline *deadline; /* may be NULL */
+    size_t every;
+    size_t done; /* since the last look */
+} base_pace;
+
+/* As base_deadline_check(), when work and what went before come to pace->every. */
+rrk_status base_pace_check(base_pace *pace, size_t work, rrk_error *err);
+
 #endif

@@ -1,6 +1,8 @@
 /* Reading, mapping and atomic writing: see file.h. */
 #include "base/file.h"
 #include "base/alloc.h"
+#include "base/clock.h"
+#include "base/rng.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -80,23 +82,36 @@ void base_file_unmap(base_mapping *mapping)
     *mapping = (base_mapping){0};
 }
 
+/*
+ * mkostemp() would make it 0600, and what a new file's mode is could only be asked by setting the mask of the whole
+ * process. A name that is taken is nobody's loss: the next one is tried.
+ */
+static int create_unique(char *path, size_t size, const char *target)
+{
+    enum { MAX_TRIES = 100 };
+    uint64_t seed = (uint64_t)base_now_ns() ^ (uint64_t)getpid() << 32;
+    int fd = -1;
+    errno = EEXIST;
+    for (uint64_t i = 0; i < MAX_TRIES && fd < 0 && errno == EEXIST; i++) {
+        snprintf(path, size, "%s.%08x", target, (unsigned)(base_rng_at(seed, i) >> 32));
+        fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    }
+    return fd;
+}
+
 /* A file beside the target, with the mode that a new file has. */
 static rrk_status open_temporary(base_output *out, rrk_error *err)
 {
-    size_t size = strlen(out->path) + sizeof ".XXXXXX";
+    size_t size = strlen(out->path) + sizeof ".12345678";
     out->temporary = base_alloc(size, 1);
     if (!out->temporary)
         return base_fail_nomem(err, size);
-    snprintf(out->temporary, size, "%s.XXXXXX", out->path);
-    int fd = mkostemp(out->temporary, O_CLOEXEC);
+    int fd = create_unique(out->temporary, size, out->path);
     if (fd < 0) {
         int cause = errno;
         base_free(RRK_STEAL(out->temporary));
         return base_fail_errno(err, cause, "create", out->path);
     }
-    mode_t mask = umask(0);
-    umask(mask);
-    fchmod(fd, 0666 & ~mask);
     out->stream = fdopen(fd, "w");
     if (out->stream)
         return RRK_OK;

@@ -129,7 +129,8 @@ static rrk_status add_list(block *b, const cli_list *list, size_t bytes, rrk_err
 
 static void name_query(rrk_error *err, rrk_text qid)
 {
-    if (qid.len)
+    static const char NAMED[] = "query '";
+    if (qid.len && strncmp(err->message, NAMED, strlen(NAMED)) != 0)
         base_error_prefix(err, "query '%.*s'", (int)RRK_MIN(qid.len, (size_t)MAX_QID_IN_MESSAGE), qid.data);
 }
 

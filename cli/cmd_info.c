@@ -2,6 +2,7 @@
 #include "cli/compute.h"
 #include "cli/model_cache.h"
 #include "cli/model_facts.h"
+#include "cli/strategy.h"
 #include "encoder/compute.h"
 #include "encoder/cpu/kernels.h"
 #include "store/reply.h"
@@ -81,7 +82,7 @@ static rrk_status show_self(const info_values *values, rrk_error *err)
     RRK_TRY(enc_cpu_open(&device, NULL, err));
     return print(json_pack("{s:s, s:i, s:s, s:s, s:s}", "version", rrk_version_string(), "processors",
                            rrk_processor_count(), "compute", device->ops->describe(device), "devices", devices,
-                           "strategies", "bm25 embedding cross mvp monot5 rankt5 full sliding"),
+                           "strategies", "bm25" RANK_STRATEGIES(CLI_STRATEGY_WORD)),
                  values->json, err);
 }
 
@@ -124,8 +125,12 @@ static rrk_status show_model(const char *model, const info_values *values, rrk_e
                   (json_int_t)info.n_parameters, "dtype", facts.dtypes, "tokenizer", facts.tokenizer, "vocabulary",
                   (json_int_t)info.n_vocab, "max_tokens", (json_int_t)info.max_tokens);
     json_t *running = describe_running(&info, &facts);
+    if (json)
+        json_object_set_new(json, "fingerprint", json_string(info.fingerprint));
     if (info.n_views && json)
         json_object_set_new(json, "views", json_integer((json_int_t)info.n_views));
+    if (info.n_views && json)
+        json_object_set_new(json, "calibrated", json_string(info.is_calibrated ? "yes" : "no"));
     if (facts.attention && json)
         json_object_set_new(json, "attention", json_string(facts.attention));
     if (json_object_update(json, running) != 0)

@@ -7,6 +7,7 @@
 #include "cli/explain.h"
 #include "cli/llm_options.h"
 #include "cli/partial.h"
+#include "cli/strategy.h"
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -15,16 +16,8 @@
 #include <jansson.h>
 #include <unistd.h>
 
-enum {
-    STRATEGY_EMBEDDING,
-    STRATEGY_CROSS,
-    STRATEGY_MVP,
-    STRATEGY_MONOT5,
-    STRATEGY_RANKT5,
-    STRATEGY_FULL,
-    STRATEGY_SLIDING
-};
-static const char *const strategy_names[] = {"embedding", "cross", "mvp", "monot5", "rankt5", "full", "sliding"};
+enum { RANK_STRATEGIES(CLI_STRATEGY_ID) };
+static const char *const strategy_names[] = {RANK_STRATEGIES(CLI_STRATEGY_NAME)};
 static const char *const dtype_names[] = {"f32", "bf16", "int8"};
 static const char *const long_names[] = {"truncate", "chunk"};
 
@@ -43,6 +36,7 @@ typedef struct rerank_values {
     bool dry_run;
     bool provenance;
     bool explain;
+    bool calibrated;
     bool json;
     cli_source_values source;
     cli_llm_values llm;
@@ -51,8 +45,8 @@ typedef struct rerank_values {
 
 #define AT(field) offsetof(rerank_values, field)
 static const cli_option options[] = {
-    {"strategy", 'S', CLI_CHOICE, AT(strategy), "embedding|cross|mvp|monot5|rankt5|full|sliding", "how to rank", 0, 0,
-     true, 0},
+    {"strategy", 'S', CLI_CHOICE, AT(strategy), &(RANK_STRATEGIES(CLI_STRATEGY_CHOICE))[1], "how to rank", 0, 0, true,
+     0},
     CLI_TEXT_ROW("model", 'm', AT(model), "DIR", "a model in Hugging Face's layout; not for full and sliding"),
     CLI_VIEWS_ROW(AT(compute.views)),
     CLI_TEXT_ROW("output", 'o', AT(output), "FILE", "where the run goes (-: standard output)"),
@@ -67,6 +61,7 @@ static const cli_option options[] = {
     CLI_FLAG_ROW("resume", 0, AT(resume), "keep finished queries in OUTPUT.partial and go on from there"),
     CLI_FLAG_ROW("dry-run", 0, AT(dry_run), "print the calls, tokens and price to expect of an LLM, ask nothing"),
     CLI_FLAG_ROW("provenance", 0, AT(provenance), "write FILE.json beside the run: model, options, counts"),
+    CLI_FLAG_ROW("calibrated", 0, AT(calibrated), "mvp: scores are probabilities, if the model knows (see rrk info)"),
     CLI_FLAG_ROW("explain", 0, AT(explain), "mvp: not a run, but what each view says of each passage"),
     CLI_FLAG_ROW("json", 0, AT(json), "statistics as JSON on standard error; with --explain that as well"),
 };
@@ -119,7 +114,7 @@ static rrk_status open_model(job *j, rrk_reranker_options *given, rrk_error *err
         j->info.size = sizeof j->info;
         RRK_TRY(rrk_encoder_get_info(j->encoder, &j->info, err));
         given->encoder = j->encoder;
-        return RRK_OK;
+        return values->calibrated ? cli_check_calibrated(&j->info, err) : RRK_OK;
     }
     cli_llm_values llm = values->dry_run ? cli_llm_for_prediction(&values->llm) : values->llm;
     RRK_TRY(cli_llm_open(&j->llm, &llm, values->source.store, err));
@@ -145,6 +140,8 @@ static rrk_status describe(job *j, rrk_error *err)
                   j->has_llm ? NULL : dtype_names[values->compute.dtype], "device", values->compute.device);
     if (values->compute.max_tokens)
         json_object_set_new(json, "max_tokens", json_integer((json_int_t)values->compute.max_tokens));
+    if (values->calibrated)
+        json_object_set_new(json, "calibrated", json_true());
     if (values->compute.views)
         json_object_set_new(json, "views", json_integer((json_int_t)values->compute.views));
     json_t *more RRK_AUTO(json_decrefp) = json_loads(llm.data, 0, NULL);
@@ -173,9 +170,9 @@ static rrk_status open_partial(job *j, rrk_error *err)
     if (!wants_partial(j))
         return RRK_OK;
     json_t *json RRK_AUTO(json_decrefp) =
-        json_pack("{s:s, s:s, s:s*, s:s*, s:s*}", "strategy", strategy_names[values->strategy], "model",
-                  j->has_llm ? j->llm.model : j->info.name, "endpoint", j->llm.endpoint, "prompt_sha256",
-                  j->has_llm ? j->prompt_hash : NULL, "tag", values->tag);
+        json_pack("{s:s, s:s*, s:s*, s:s*, s:s*, s:s*}", "strategy", strategy_names[values->strategy], "model",
+                  j->has_llm ? j->llm.model : NULL, "model_fingerprint", j->has_llm ? NULL : j->info.fingerprint,
+                  "endpoint", j->llm.endpoint, "prompt_sha256", j->has_llm ? j->prompt_hash : NULL, "tag", values->tag);
     json_t *more RRK_AUTO(json_decrefp) = json_loads(j->options.data, 0, NULL);
     if (!json || json_object_update(json, more) != 0)
         return base_fail_nomem(err, j->options.len);
@@ -286,6 +283,7 @@ static void fill_batch(job *j)
     *(j->has_llm ? &batch->rank.request_timeout_ms : &batch->rank.timeout_ms) = (int64_t)values->timeout_ms;
     batch->rank.max_tokens_per_passage = values->max_passage_tokens;
     batch->rank.max_query_tokens = values->max_query_tokens;
+    batch->rank.calibrated = values->calibrated;
     batch->rank.long_passage = values->long_passage ? RRK_LONG_CHUNK : RRK_LONG_TRUNCATE;
 }
 
@@ -318,6 +316,8 @@ static int check_strategy(const rerank_values *values)
     if (values->strategy != STRATEGY_MVP && (values->explain || values->compute.views))
         return cli_usage_error(&verb, "--%s is for --strategy mvp: %s has no views",
                                values->explain ? "explain" : "views", name);
+    if (values->strategy != STRATEGY_MVP && values->calibrated)
+        return cli_usage_error(&verb, "--calibrated is for --strategy mvp: %s has no calibrated scores", name);
     if (values->strategy < STRATEGY_FULL) {
         if (!values->model)
             return cli_usage_error(&verb, "--strategy %s needs --model", name);
@@ -348,8 +348,11 @@ static int check(const rerank_values *values)
         return code;
     if (strcmp(values->output, "-") == 0 && (values->provenance || values->resume))
         return cli_usage_error(&verb, "--%s needs --output FILE", values->provenance ? "provenance" : "resume");
-    if (values->explain && (values->resume || values->tag))
-        return cli_usage_error(&verb, "--explain excludes --%s", values->resume ? "resume" : "tag");
+    if (values->explain && (values->resume || values->tag || values->calibrated))
+        return cli_usage_error(&verb, "--explain excludes --%s",
+                               values->resume ? "resume"
+                               : values->tag  ? "tag"
+                                              : "calibrated");
     if (values->tag && strpbrk(values->tag, " \t\n"))
         return cli_usage_error(&verb, "--tag '%s' has a blank in it", values->tag);
     return check_strategy(values);

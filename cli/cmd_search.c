@@ -2,6 +2,7 @@
 #include "cli/compute.h"
 #include "cli/llm_options.h"
 #include "cli/search.h"
+#include "cli/strategy.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -16,6 +17,7 @@ typedef struct search_values {
     size_t candidates;
     int long_passage;
     size_t timeout_ms;
+    bool calibrated;
     bool compare;
     bool json;
     const char *query;
@@ -26,7 +28,7 @@ typedef struct search_values {
 #define AT(field) offsetof(search_values, field)
 static const cli_option options[] = {
     CLI_NEEDED_ROW("store", 's', AT(store), "FILE", "the store"),
-    CLI_CHOICE_ROW("strategy", 'S', AT(strategy), "bm25|embedding|cross|mvp|monot5|rankt5|full|sliding",
+    CLI_CHOICE_ROW("strategy", 'S', AT(strategy), "bm25" RANK_STRATEGIES(CLI_STRATEGY_CHOICE),
                    "who has the last word (what the model can do)"),
     CLI_CHOICE_ROW("retriever", 'r', AT(retriever), "bm25|dense|hybrid", "who finds the candidates (bm25)"),
     CLI_TEXT_ROW("model", 'm', AT(model), "DIR", "a model in Hugging Face's layout"),
@@ -35,6 +37,7 @@ static const cli_option options[] = {
     CLI_COUNT_ROW("candidates", 'c', AT(candidates), "candidates to rank (100)", 1, RRK_RERANK_MAX_PASSAGES),
     CLI_CHOICE_ROW("long", 0, AT(long_passage), "truncate|chunk", "what becomes of long passages (truncate)"),
     CLI_COUNT_ROW("timeout", 0, AT(timeout_ms), "give up ranking after so many milliseconds", 0, 1e9),
+    CLI_FLAG_ROW("calibrated", 0, AT(calibrated), "mvp: scores are probabilities, if the model knows (see rrk info)"),
     CLI_FLAG_ROW("compare", 0, AT(compare), "show BM25's order beside the final one"),
     CLI_FLAG_ROW("json", 0, AT(json), "print one JSON object"),
 };
@@ -48,20 +51,9 @@ static const cli_verb verb = {
     .n_options = RRK_COUNT(options),
     .shared = {{&cli_compute_table, AT(compute)}, {&cli_llm_table, AT(llm)}, {&cli_question_table, AT(list)}},
 };
-static const char *const strategy_names[] = {"bm25",   "embedding", "cross", "mvp",
-                                             "monot5", "rankt5",    "full",  "sliding"};
+static const char *const strategy_names[] = {"bm25", RANK_STRATEGIES(CLI_STRATEGY_NAME)};
 static const char *const retriever_names[] = {"bm25", "dense", "hybrid"};
-enum {
-    STRATEGY_UNSET = -1,
-    STRATEGY_BM25,
-    STRATEGY_EMBEDDING,
-    STRATEGY_CROSS,
-    STRATEGY_MVP,
-    STRATEGY_MONOT5,
-    STRATEGY_RANKT5,
-    STRATEGY_FULL,
-    STRATEGY_SLIDING
-};
+enum { STRATEGY_UNSET = -1, STRATEGY_BM25, RANK_STRATEGIES(CLI_STRATEGY_ID) };
 
 /* Everything open while a question is answered. */
 typedef struct search {
@@ -120,11 +112,10 @@ static rrk_status open_model(search *s, rrk_error *err)
         return RRK_OK;
     }
     RRK_TRY(cli_open_encoder(&s->encoder, s->values.model, &s->values.compute, err));
-    if (s->values.strategy != STRATEGY_UNSET)
-        return RRK_OK;
     RRK_TRY(rrk_encoder_get_info(s->encoder, &info, err));
-    s->values.strategy = usual_strategy(info.head);
-    return RRK_OK;
+    if (s->values.strategy == STRATEGY_UNSET)
+        s->values.strategy = usual_strategy(info.head);
+    return s->values.calibrated ? cli_check_calibrated(&info, err) : RRK_OK;
 }
 
 static rrk_status open_parts(search *s, rrk_error *err)
@@ -161,6 +152,7 @@ static rrk_status ask(search *s, rrk_error *err)
     rank.top_n = s->values.n;
     rank.timeout_ms = (int64_t)s->values.timeout_ms;
     rank.cancel = cli_cancel;
+    rank.calibrated = s->values.calibrated;
     rank.long_passage = s->values.long_passage ? RRK_LONG_CHUNK : RRK_LONG_TRUNCATE;
     given.n_candidates = RRK_MAX(s->values.candidates, s->values.n);
     given.rank = &rank;
@@ -234,6 +226,8 @@ static rrk_status run(search *s, rrk_error *err)
 static int check_strategy(const search_values *values)
 {
     bool asks = values->strategy >= STRATEGY_FULL;
+    if (values->calibrated && (!values->model || (values->strategy >= 0 && values->strategy != STRATEGY_MVP)))
+        return cli_usage_error(&verb, "--calibrated is for --strategy mvp and needs --model");
     if (!asks && (values->llm.url || values->llm.model))
         return cli_usage_error(&verb, "--llm and --llm-model are for --strategy full and sliding");
     if (!asks && values->strategy > STRATEGY_BM25 && !values->model)

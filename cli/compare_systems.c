@@ -176,7 +176,10 @@ static int open_strategy(cli_systems *systems, cli_system *system, const cli_ver
         return system->encoder ? cli_llm_refuse(verb, &system->setup.llm, &system->setup.list) : CLI_GO_ON;
     /* An unknown name, a missing --model or --llm, a stride that cannot be. */
     if (status == RRK_E_INVALID)
-        return cli_usage_error(verb, "system '%s': %s", system->written, err.message);
+        return cli_usage_error(verb, "system '%s': %s%s", system->written, err.message,
+                               strstr(err.message, "needs an encoder") ? ": give --model"
+                               : strstr(err.message, "needs an LLM")   ? ": give --llm and --llm-model"
+                                                                       : "");
     base_error_prefix(&err, "system '%s'", system->written);
     return cli_failed(verb, &err);
 }

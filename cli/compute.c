@@ -17,6 +17,14 @@ static const cli_option options[] = {
 };
 const cli_table cli_compute_table = {"a model of its own", options, RRK_COUNT(options), AT(given)};
 
+rrk_status cli_check_calibrated(const rrk_encoder_info *info, rrk_error *err)
+{
+    if (info->is_calibrated)
+        return RRK_OK;
+    return base_fail(err, RRK_E_UNSUPPORTED, 0,
+                     "model '%s' has no calibrated scores: its config.json lacks 'mvp_calibration'", info->name);
+}
+
 rrk_status cli_open_encoder(rrk_encoder **out, const char *model, const cli_compute_values *values, rrk_error *err)
 {
     char *folder RRK_AUTO(base_free_ptr) = NULL;

@@ -30,4 +30,7 @@ extern const cli_table cli_compute_table; /* for a cli_compute_values */
 /* model is a folder or the name of a pulled one. */
 rrk_status cli_open_encoder(rrk_encoder **out, const char *model, const cli_compute_values *values, rrk_error *err);
 
+/* RRK_E_UNSUPPORTED when --calibrated asks for what the model does not know. */
+rrk_status cli_check_calibrated(const rrk_encoder_info *info, rrk_error *err);
+
 #endif

@@ -34,6 +34,8 @@ rrk_status cli_cache_root(const char *given, char **out, rrk_error *err)
     base_buf path RRK_AUTO(base_buf_free) = {.max = MAX_PATH_BYTES};
     const char *cache = cli_environment("XDG_CACHE_HOME"), *home = cli_environment("HOME");
     *out = NULL;
+    if (!given)
+        given = cli_environment("RRK_MODELS");
     if (given)
         RRK_TRY(base_buf_append_string(&path, given, err));
     else if (cache && cache[0] == '/') /* a relative one is to be ignored, says the specification of XDG's folders */

@@ -19,7 +19,7 @@ typedef struct cli_model_name {
 
 bool cli_model_name_read(const char *text, cli_model_name *out); /* false: it is none */
 
-/* given, or below $XDG_CACHE_HOME or ~/.cache. *out is the caller's. */
+/* given, or $RRK_MODELS, or below $XDG_CACHE_HOME or ~/.cache. *out is the caller's. */
 rrk_status cli_cache_root(const char *given, char **out, rrk_error *err);
 
 /* The folder, or link, of a version; a '/' of the revision is "%2F". *out is the caller's. */

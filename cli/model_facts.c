@@ -112,6 +112,16 @@ static rrk_status read_tokenizer(cli_model_facts *out, const char *folder, rrk_e
     return RRK_OK;
 }
 
+/* Floats of the views of a batch in the block layout: their states, queries, keys and values, and tokens' keys for them. */
+static uint64_t view_floats(const enc_config *config, const rrk_encoder_info *info, uint64_t n_tokens)
+{
+    enum { PASSAGE_TOKENS = 128, ROWS_A_VIEW = 4, ROWS_A_TOKEN = 2 }; /* a passage's tokens: about */
+    if (!config->mvp.is_block)
+        return 0;
+    uint64_t n_views = n_tokens / PASSAGE_TOKENS * info->n_views;
+    return (n_views * ROWS_A_VIEW + (config->mvp.shares_keys ? 0 : n_tokens * ROWS_A_TOKEN)) * config->d_model;
+}
+
 /*
  * A thread's activations: five rows of the model's width for each token of a batch (a state, its query, key and value,
  * and what attention makes of them), and a block of rows in the feed-forward's width.
@@ -119,7 +129,7 @@ static rrk_status read_tokenizer(cli_model_facts *out, const char *folder, rrk_e
 static uint64_t scratch_of(const enc_config *config, const rrk_encoder_info *info)
 {
     uint64_t n_tokens = RRK_MAX((uint64_t)info->batch_tokens, (uint64_t)info->max_tokens);
-    uint64_t batch = n_tokens * 5 * config->d_model;
+    uint64_t batch = n_tokens * 5 * config->d_model + view_floats(config, info, n_tokens);
     uint64_t block = (uint64_t)PRODUCT_ROWS * (3 * (uint64_t)config->d_model + config->d_ff);
     return (uint64_t)info->n_threads * (batch + block) * sizeof(float);
 }

@@ -5,6 +5,8 @@
 #include "eval/candidates.h"
 #include "eval/table.h"
 
+enum { MAX_ID_IN_MESSAGE = 64 };
+
 struct cli_source {
     eval_candidates *file; /* NULL for a run */
     rrk_run *run;
@@ -69,10 +71,29 @@ rrk_status cli_source_open(cli_source **out, const cli_source_values *values, rr
     return RRK_OK;
 }
 
+/* A run cannot say it, and after hours of an LLM's work is too late to find out. */
+static rrk_status check_unique(const eval_candidates_query *query, rrk_error *err)
+{
+    base_map *ids RRK_AUTO(base_map_free_ptr) = NULL;
+    RRK_TRY(base_map_new(&ids, query->n, err));
+    for (size_t i = 0; i < query->n; i++) {
+        bool existed;
+        RRK_TRY(base_map_put(ids, query->passages[i].id, 0, &existed, err));
+        if (existed)
+            return base_fail(err, RRK_E_FORMAT, 0, "docid '%.*s' comes twice for query '%.*s'",
+                             (int)RRK_MIN(query->passages[i].id.len, (size_t)MAX_ID_IN_MESSAGE),
+                             query->passages[i].id.data, (int)RRK_MIN(query->qid.len, (size_t)MAX_ID_IN_MESSAGE),
+                             query->qid.data);
+    }
+    return RRK_OK;
+}
+
 static rrk_status next_from_file(cli_source *source, cli_list *list, bool *more, rrk_error *err)
 {
     eval_candidates_query query;
     RRK_TRY(eval_candidates_next(source->file, &query, more, err));
+    if (*more)
+        RRK_TRY(eval_at_line(eval_candidates_lines(source->file), check_unique(&query, err), err));
     *list = (cli_list){query.qid, query.query, query.passages, query.n};
     return RRK_OK;
 }

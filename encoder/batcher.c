@@ -247,7 +247,7 @@ rrk_status enc_batcher_run(enc_batcher *batcher, const enc_row *rows, size_t n_r
                            const base_deadline *deadline, rrk_error *err)
 {
     call c = {.out = out, .n_left = n_rows};
-    rrk_status status = enc_line_init(&c.line, rows, n_rows, err);
+    rrk_status status = enc_line_init(&c.line, rows, n_rows, batcher->work.n_beside, err);
     if (status == RRK_OK) {
         base_cond_init(&c.done);
         pthread_mutex_lock(&batcher->lock);

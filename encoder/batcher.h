@@ -27,6 +27,7 @@ typedef struct enc_batch_work {
     rrk_status (*run)(void *ctx, int worker, const struct enc_stop *stop, const float **out, rrk_error *err);
     void *ctx;
     size_t out_dim;
+    uint32_t n_beside; /* what a row costs beyond its ids, in tokens */
 } enc_batch_work;
 
 typedef struct enc_batcher enc_batcher;

@@ -1,7 +1,6 @@
-/* Opening a model folder, what is asked about it, and embedding texts. How rows run is in run.c. */
+/* Opening a model folder and what is asked about it. How rows run is in run.c, embedding texts in embed.c. */
 #include "encoder/encoder.h"
 #include "base/alloc.h"
-#include "base/text.h"
 #include "encoder/cpu/kernels.h"
 #include "encoder/run.h"
 #include "encoder/t5.h"
@@ -10,9 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Texts that one call of embed tokenises before it runs them: bounds memory whatever the request. */
-enum { TEXTS_PER_CHUNK = 1024 };
 
 static void close_ptr(rrk_encoder **encoder)
 {
@@ -146,7 +142,11 @@ static rrk_status take_device(const char *device, const cpu_kernels **out, rrk_e
             return RRK_OK;
         }
     }
-    return base_fail(err, RRK_E_UNSUPPORTED, 0, "device '%s': this processor has no such instruction set", device);
+    char known[128] = "";
+    for (size_t i = 0, n = 0; cpu_kernels_at(i) && n < sizeof known; i++)
+        n += (size_t)snprintf(known + n, sizeof known - n, "%s%s", i ? ", " : "", cpu_kernels_at(i)->isa);
+    return base_fail(err, RRK_E_UNSUPPORTED, 0, "device '%s': this processor has no such instruction set; there are %s",
+                     device, known);
 }
 
 static rrk_dtype dtype_of(const rrk_encoder *encoder, rrk_dtype asked)
@@ -177,6 +177,7 @@ static rrk_status load(rrk_encoder *encoder, const char *model_dir, const rrk_en
     encoder->max_tokens = encoder->config.max_tokens;
     if (options->max_tokens)
         encoder->max_tokens = RRK_MIN(encoder->config.cap_tokens, options->max_tokens);
+    RRK_TRY(enc_fingerprint(encoder, err));
     RRK_TRY(enc_workers_new(encoder, options->n_threads, err));
     size_t batch_tokens = options->batch_tokens;
     if (batch_tokens == 0)
@@ -197,7 +198,12 @@ rrk_status rrk_encoder_open(rrk_encoder **out, const char *model_dir, const rrk_
     if (!encoder)
         return base_fail_nomem(err, sizeof *encoder);
     encoder->owner = base_owner_here();
-    RRK_TRY(load(encoder, model_dir, &taken, err));
+    rrk_status status = load(encoder, model_dir, &taken, err);
+    if (status != RRK_OK) {
+        if (err && !strstr(err->message, model_dir))
+            base_error_prefix(err, "%s", model_dir);
+        return status;
+    }
     *out = RRK_STEAL(encoder);
     return RRK_OK;
 }
@@ -230,6 +236,7 @@ rrk_status rrk_encoder_get_info(const rrk_encoder *encoder, rrk_encoder_info *in
     base_error_clear(err);
     if (!encoder || !info)
         return base_fail(err, RRK_E_INVALID, 0, "%s is NULL", !encoder ? "encoder" : "info");
+    RRK_TRY(enc_check_owner(encoder, err));
     const enc_config *c = &encoder->config;
     rrk_encoder_info ours = {
         .head = c->head,
@@ -246,6 +253,7 @@ rrk_status rrk_encoder_get_info(const rrk_encoder *encoder, rrk_encoder_info *in
     };
     snprintf(ours.architecture, sizeof ours.architecture, "%s", c->architecture);
     snprintf(ours.name, sizeof ours.name, "%s", encoder->name);
+    memcpy(ours.fingerprint, encoder->fingerprint, sizeof ours.fingerprint);
     snprintf(ours.compute, sizeof ours.compute, "%s", encoder->device->ops->describe(encoder->device));
     BASE_GIVE_STATS(info, &ours);
     return RRK_OK;
@@ -344,116 +352,4 @@ size_t enc_output_dim(const rrk_encoder *encoder)
         break;
     }
     return c->d_model;
-}
-
-/* --- embedding --- */
-
-typedef struct embed_job {
-    const rrk_encoder *encoder;
-    const rrk_text *texts;
-    enc_ids prompt;
-    enc_row *rows;     /* [TEXTS_PER_CHUNK] */
-    int32_t **ids;     /* [TEXTS_PER_CHUNK] each owned */
-    rrk_error *errors; /* [TEXTS_PER_CHUNK] */
-    size_t n;          /* texts of this chunk */
-} embed_job;
-
-static void clear_rows(embed_job *job)
-{
-    for (size_t i = 0; job->ids && i < job->n; i++)
-        base_free(RRK_STEAL(job->ids[i]));
-}
-
-static void free_job(embed_job *job)
-{
-    clear_rows(job);
-    enc_ids_free(&job->prompt);
-    base_free(job->rows);
-    base_free(job->ids);
-    base_free(job->errors);
-}
-
-/* What a row has besides texts: [CLS], which T5 lacks, and [SEP]. */
-static size_t n_specials(const rrk_encoder *encoder)
-{
-    return enc_special_ids(encoder)->cls >= 0 ? 2 : 1;
-}
-
-/* [CLS] prompt text [SEP] of one text. */
-static rrk_status make_row(embed_job *job, size_t i, rrk_error *err)
-{
-    const rrk_encoder *encoder = job->encoder;
-    const enc_specials *special = enc_special_ids(encoder);
-    size_t n_before = n_specials(encoder) - 1, room = encoder->max_tokens - job->prompt.len - n_before - 1;
-    enc_ids text RRK_AUTO(enc_ids_free) = {0};
-    /* The tokenizer reads no further than it has to; what is promised holds for the whole text. */
-    RRK_TRY(base_text_check(job->texts[i], "it", err));
-    RRK_TRY(enc_tokenize(encoder, job->texts[i], room, &text, NULL, err));
-    size_t n = n_before + job->prompt.len + text.len + 1;
-    int32_t *ids = base_alloc(n, sizeof *ids);
-    if (!ids)
-        return base_fail_nomem(err, n * sizeof *ids);
-    ids[0] = special->cls;
-    if (job->prompt.len)
-        memcpy(ids + n_before, job->prompt.ids, job->prompt.len * sizeof *ids);
-    if (text.len)
-        memcpy(ids + n_before + job->prompt.len, text.ids, text.len * sizeof *ids);
-    ids[n - 1] = special->sep;
-    job->ids[i] = ids;
-    job->rows[i] = (enc_row){ids, (uint32_t)n, (uint32_t)n, NULL};
-    return RRK_OK;
-}
-
-static void row_task(void *ctx, size_t i, int worker)
-{
-    embed_job *job = ctx;
-    base_error_clear(&job->errors[i]);
-    make_row(job, i, &job->errors[i]);
-}
-
-static rrk_status embed_chunk(rrk_encoder *encoder, embed_job *job, size_t first, float *out, rrk_error *err)
-{
-    base_pool_run(encoder->pool, job->n, row_task, job);
-    for (size_t i = 0; i < job->n; i++) {
-        const rrk_error *e = &job->errors[i];
-        if (e->status != RRK_OK)
-            return base_fail(err, (rrk_status)e->status, e->detail, "text %zu: %s", first + i, e->message);
-    }
-    return enc_run(encoder, job->rows, job->n, out, NULL, err);
-}
-
-static rrk_status begin_job(embed_job *job, rrk_embed_kind kind, rrk_error *err)
-{
-    const rrk_encoder *encoder = job->encoder;
-    RRK_TRY(enc_tokenize(encoder, enc_prompt(encoder, kind), SIZE_MAX, &job->prompt, NULL, err));
-    if (job->prompt.len + n_specials(encoder) + 1 > encoder->max_tokens)
-        return base_fail(err, RRK_E_INVALID, 0, "a row of %zu tokens has no room for text beside the prompt",
-                         encoder->max_tokens);
-    job->rows = base_calloc(TEXTS_PER_CHUNK, sizeof *job->rows);
-    job->ids = base_calloc(TEXTS_PER_CHUNK, sizeof *job->ids);
-    job->errors = base_calloc(TEXTS_PER_CHUNK, sizeof *job->errors);
-    if (!job->rows || !job->ids || !job->errors)
-        return base_fail_nomem(err, TEXTS_PER_CHUNK * sizeof *job->errors);
-    return RRK_OK;
-}
-
-rrk_status rrk_encoder_embed(rrk_encoder *encoder, rrk_embed_kind kind, const rrk_text *texts, size_t n_texts,
-                             float *out, rrk_error *err)
-{
-    base_error_clear(err);
-    if (!encoder || (n_texts && (!texts || !out)))
-        return base_fail(err, RRK_E_INVALID, 0, "%s is NULL", !encoder ? "encoder" : !texts ? "texts" : "out");
-    RRK_TRY(enc_check_owner(encoder, err));
-    if (encoder->config.head != RRK_HEAD_EMBEDDING)
-        return base_fail(err, RRK_E_UNSUPPORTED, 0, "model '%s' has no embedding head", encoder->name);
-    embed_job job RRK_AUTO(free_job) = {.encoder = encoder};
-    RRK_TRY(begin_job(&job, kind, err));
-    for (size_t first = 0; first < n_texts; first += TEXTS_PER_CHUNK) {
-        job.texts = texts + first;
-        job.n = RRK_MIN(n_texts - first, (size_t)TEXTS_PER_CHUNK);
-        rrk_status status = embed_chunk(encoder, &job, first, out + first * encoder->config.d_model, err);
-        clear_rows(&job);
-        RRK_TRY(status);
-    }
-    return RRK_OK;
 }

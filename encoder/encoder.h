@@ -116,6 +116,10 @@ typedef struct enc_row {
 rrk_status enc_run(rrk_encoder *encoder, const enc_row *rows, size_t n_rows, float *out, const base_deadline *deadline,
                    rrk_error *err);
 
+/* rrk_encoder_embed() with a deadline, which is looked at while the call waits. RRK_E_FORMAT for results that are no numbers. */
+rrk_status enc_embed(rrk_encoder *encoder, rrk_embed_kind kind, const rrk_text *texts, size_t n_texts, float *out,
+                     const base_deadline *deadline, rrk_error *err);
+
 /*
  * Reads a list's query for a model that reads it apart. Thread-safe; runs on the calling thread, and the deadline is
  * looked at between layers. The query may be freed at any time: a batch that still runs holds what it needs.

@@ -1,7 +1,8 @@
 /*
  * What a list is asked for as a whole: its query, where a model reads that apart from the passages, and its anchors.
- * Both run on the calling thread, where cancel callbacks are promised to run, with a session of their own: the workers'
- * are busy with the batches of other calls. Lists take turns, for both are a fraction of a percent of the arithmetic.
+ * Both run on the calling thread, where cancel callbacks are promised to run, with sessions of their own: the workers'
+ * are busy with the batches of other calls. Each call has a session to itself and no lock, so that it waits for nobody
+ * else's callback, and a callback may rank a list of its own.
  */
 #include "base/alloc.h"
 #include "encoder/run.h"
@@ -36,6 +37,36 @@ static rrk_status conclude(const list_stop *stop, rrk_status status, rrk_error *
     return status;
 }
 
+/* --- sessions --- */
+
+static rrk_status take_session(rrk_encoder *encoder, enc_session **out, rrk_error *err)
+{
+    pthread_mutex_lock(&encoder->list_lock);
+    *out = encoder->n_list_sessions ? encoder->list_sessions[--encoder->n_list_sessions] : NULL;
+    pthread_mutex_unlock(&encoder->list_lock);
+    if (*out)
+        return RRK_OK;
+    enc_shape shape = encoder->model->kind->shape(&encoder->config);
+    return encoder->device->ops->session(encoder->device, &shape, out, err);
+}
+
+static void give_back(rrk_encoder *encoder, enc_session *session)
+{
+    pthread_mutex_lock(&encoder->list_lock);
+    bool is_kept = encoder->n_list_sessions < ENC_KEPT_LIST_SESSIONS;
+    if (is_kept)
+        encoder->list_sessions[encoder->n_list_sessions++] = session;
+    pthread_mutex_unlock(&encoder->list_lock);
+    if (!is_kept)
+        encoder->device->ops->session_free(session);
+}
+
+void enc_list_sessions_free(rrk_encoder *encoder)
+{
+    while (encoder->n_list_sessions)
+        encoder->device->ops->session_free(encoder->list_sessions[--encoder->n_list_sessions]);
+}
+
 /* --- anchors --- */
 
 rrk_status enc_anchors(rrk_encoder *encoder, const float *vectors, size_t n, float *scores, float *anchors,
@@ -49,9 +80,10 @@ rrk_status enc_anchors(rrk_encoder *encoder, const float *vectors, size_t n, flo
                          encoder->config.n_views);
     list_stop stop = {.deadline = deadline};
     enc_stop stops = asks(&stop);
-    pthread_mutex_lock(&encoder->list_lock);
-    rrk_status status = model->kind->anchors(model, encoder->list_session, vectors, n, &stops, scores, anchors, err);
-    pthread_mutex_unlock(&encoder->list_lock);
+    enc_session *session;
+    RRK_TRY(take_session(encoder, &session, err));
+    rrk_status status = model->kind->anchors(model, session, vectors, n, &stops, scores, anchors, err);
+    give_back(encoder, session);
     return conclude(&stop, status, err);
 }
 
@@ -100,10 +132,10 @@ static rrk_status run_query(rrk_encoder *encoder, const enc_row *row, const enc_
         positions[t] = t;
     enc_batch batch = {
         .ids = row->ids, .positions = positions, .types = types, .start = start, .n_seqs = 1, .n_tokens = n};
-    pthread_mutex_lock(&encoder->list_lock);
-    rrk_status status =
-        encoder->model->kind->query(encoder->model, encoder->list_session, &batch, stop, query->kept, err);
-    pthread_mutex_unlock(&encoder->list_lock);
+    enc_session *session;
+    RRK_TRY(take_session(encoder, &session, err));
+    rrk_status status = encoder->model->kind->query(encoder->model, session, &batch, stop, query->kept, err);
+    give_back(encoder, session);
     return status;
 }
 

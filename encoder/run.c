@@ -25,8 +25,7 @@ void enc_workers_free(rrk_encoder *encoder)
     enc_batcher_free(encoder->batcher);
     for (int i = 0; encoder->workers && i < base_pool_size(encoder->pool); i++)
         free_worker(encoder, &encoder->workers[i]);
-    if (encoder->list_session)
-        encoder->device->ops->session_free(encoder->list_session);
+    enc_list_sessions_free(encoder);
     if (encoder->workers)
         pthread_mutex_destroy(&encoder->list_lock);
     base_free(encoder->workers);
@@ -44,8 +43,6 @@ rrk_status enc_workers_new(rrk_encoder *encoder, int n_threads, rrk_error *err)
     const enc_ops *ops = encoder->device->ops;
     for (int i = 0; i < n_threads; i++)
         RRK_TRY(ops->session(encoder->device, &shape, &encoder->workers[i].session, err));
-    if (encoder->config.head == RRK_HEAD_VIEWS)
-        RRK_TRY(ops->session(encoder->device, &shape, &encoder->list_session, err));
     return RRK_OK;
 }
 
@@ -129,9 +126,15 @@ static rrk_status run_batch(void *ctx, int worker, const enc_stop *stop, const f
     return status;
 }
 
+/* Views that are no tokens of a row go through the layers like some. */
+static uint32_t n_beside(const rrk_encoder *encoder)
+{
+    return enc_reads_query_apart(encoder) ? encoder->config.n_views : 0;
+}
+
 static enc_batch_work work_of(rrk_encoder *encoder)
 {
-    return (enc_batch_work){pack, run_batch, encoder, enc_output_dim(encoder)};
+    return (enc_batch_work){pack, run_batch, encoder, enc_output_dim(encoder), n_beside(encoder)};
 }
 
 /* --- calibration --- */
@@ -150,8 +153,9 @@ static void free_query(enc_query **query)
 static rrk_status measure(rrk_encoder *encoder, size_t n_tokens, int64_t *out_ns, rrk_error *err)
 {
     enum { ROW_TOKENS = 32, MAX_MEASURED_ROWS = ENC_PLAN_SMALLEST_BATCH };
-    static const int32_t IDS[ENC_MAX_VIEWS + ROW_TOKENS];           /* token 0, which every vocabulary has */
-    size_t full_row = encoder->config.n_views + (size_t)ROW_TOKENS; /* views are read at a row's beginning */
+    static const int32_t IDS[ENC_MAX_VIEWS + ROW_TOKENS]; /* token 0, which every vocabulary has */
+    /* Views are read at a row's beginning, or stand beside it. */
+    size_t full_row = encoder->config.n_views - n_beside(encoder) + (size_t)ROW_TOKENS;
     uint32_t row_tokens = (uint32_t)RRK_MIN(encoder->max_tokens, full_row);
     enc_row row = {IDS, row_tokens, row_tokens, NULL};
     enc_query *query RRK_AUTO(free_query) = NULL;
@@ -160,7 +164,7 @@ static rrk_status measure(rrk_encoder *encoder, size_t n_tokens, int64_t *out_ns
     row.query = query;
     enc_line line = {.rows = &row, .n_rows = 1};
     enc_pick picks[MAX_MEASURED_ROWS];
-    size_t n_rows = RRK_MAX(n_tokens / row_tokens, (size_t)1);
+    size_t n_rows = RRK_MAX(n_tokens / (row_tokens + n_beside(encoder)), (size_t)1);
     for (size_t i = 0; i < n_rows; i++)
         picks[i] = (enc_pick){&line, 0};
     enc_stop stop = {never, NULL};

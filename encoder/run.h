@@ -27,22 +27,27 @@ typedef struct enc_worker {
     enc_batch batch; /* of the above */
 } enc_worker;
 
+/* As many lists as usually ask at once; sessions beyond them are freed when they are given back. */
+enum { ENC_KEPT_LIST_SESSIONS = 4 };
+
 struct rrk_encoder {
     base_owner owner;
     char *dir;  /* owned */
     char *name; /* owned */
+    char fingerprint[RRK_FINGERPRINT_SIZE];
     enc_config config;
     enc_weights *weights;
     enc_tokenizer *tokenizer;
     enc_device *device;
     enc_model *model;
-    int32_t view_ids[ENC_MAX_VIEWS]; /* [config.n_views] */
-    base_pool *pool;                 /* tokenises */
-    enc_worker *workers;             /* [n_threads]; owned */
-    enc_batcher *batcher;            /* its threads are the workers' */
-    enc_session *list_session;       /* list.c's; NULL when the model has no views */
-    pthread_mutex_t list_lock;       /* guards it */
-    size_t max_tokens;               /* a row's cap in force */
+    int32_t view_ids[ENC_MAX_VIEWS];                    /* [config.n_views] */
+    base_pool *pool;                                    /* tokenises */
+    enc_worker *workers;                                /* [n_threads]; owned */
+    enc_batcher *batcher;                               /* its threads are the workers' */
+    pthread_mutex_t list_lock;                          /* guards the next two; never held while one of them runs */
+    enc_session *list_sessions[ENC_KEPT_LIST_SESSIONS]; /* list.c's that are free; owned */
+    size_t n_list_sessions;
+    size_t max_tokens; /* a row's cap in force */
     size_t batch_tokens;
 };
 
@@ -60,6 +65,12 @@ rrk_status enc_workers_start(rrk_encoder *encoder, size_t batch_tokens, rrk_erro
 rrk_status enc_calibrate(rrk_encoder *encoder, uint32_t batch_ms, size_t *out_tokens, rrk_error *err);
 
 void enc_workers_free(rrk_encoder *encoder);
+
+/* Of a model whose device and cap of tokens are there. */
+rrk_status enc_fingerprint(rrk_encoder *encoder, rrk_error *err);
+
+/* What list.c keeps. */
+void enc_list_sessions_free(rrk_encoder *encoder);
 
 /* Whatever a row's ids may be refused for is found here, before it shares a batch with another call's. */
 rrk_status enc_check_rows(const rrk_encoder *encoder, const enc_row *rows, size_t n_rows, rrk_error *err);

@@ -188,7 +188,7 @@ static rrk_status load_answers(const source *s, const enc_weight *words, enc_lin
         rows[i] = enc_weight_rows(head, id, 1);
         parts[i] = &rows[i];
     }
-    return s->device->ops->linear(s->device, parts, biases, ENC_N_ANSWERS, out, err);
+    return s->device->ops->head_linear(s->device, parts, biases, ENC_N_ANSWERS, out, err);
 }
 
 static rrk_status load_encoder(enc_t5 *t5, const source *s, rrk_error *err)

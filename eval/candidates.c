@@ -123,6 +123,10 @@ static rrk_status take_line(eval_candidates *file, rrk_text line, eval_candidate
     json_t *query = value_of(file->root, queries), *list = value_of(file->root, lists);
     RRK_TRY(take_id(json_is_object(query) ? query : file->root, ids, &out->qid, err));
     out->query = text_of(json_is_object(query) ? json_object_get(query, "text") : query);
+    if (out->qid.len && json_is_string(json_is_object(query) ? json_object_get(query, "text") : query) &&
+        out->query.len == 0)
+        return base_fail(err, RRK_E_FORMAT, 0, "query '%.*s' is empty",
+                         (int)RRK_MIN(out->qid.len, (size_t)MAX_ID_IN_MESSAGE), out->qid.data);
     if (out->qid.len == 0 || out->query.len == 0 || !json_is_array(list))
         return base_fail(err, RRK_E_FORMAT, 0, "no known candidates format: it lacks a %s",
                          out->qid.len == 0     ? "qid"

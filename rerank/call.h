@@ -28,7 +28,11 @@ typedef struct rank_call {
 
 void rank_call_free(rank_call *call); /* also for RRK_AUTO */
 
-/* Checks the requests and makes the call's tasks; the message names the request when there are several. */
-rrk_status rank_call_make_tasks(rank_call *call, const rrk_rank_request *requests, size_t n_requests, rrk_error *err);
+/*
+ * Checks the requests and makes the call's tasks, which keep the deadline; the message names the request when there are
+ * several.
+ */
+rrk_status rank_call_make_tasks(rank_call *call, const rrk_rank_request *requests, size_t n_requests,
+                                const base_deadline *deadline, rrk_error *err);
 
 #endif

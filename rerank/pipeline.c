@@ -177,7 +177,8 @@ rrk_status rrk_pipeline_search(rrk_pipeline *pipeline, rrk_text query, const rrk
     rrk_search_options_init(&taken);
     BASE_TAKE_OPTIONS(&taken, options);
     rrk_rank_options rank;
-    RRK_TRY(rank_take_options(taken.rank, &rank, err));
+    rank_take_options(taken.rank, &rank);
+    RRK_TRY(rank_check_options(&rank, err));
     if (taken.n_candidates > RRK_RETRIEVER_MAX_TOP_K ||
         (pipeline->reranker && taken.n_candidates > RRK_RERANK_MAX_PASSAGES))
         return base_fail(err, RRK_E_INVALID, 0, "%zu candidates are asked for, at most %d can be had",

@@ -44,8 +44,11 @@ rrk_status rank_pointwise_add_all(rank_pointwise *m, const rank_task *task, cons
 {
     size_t room;
     RRK_TRY(rank_room_in_row(task->encoder, frame, &room, err));
-    for (size_t i = 0; i < task->n_passages; i++)
+    base_pace pace = rank_pace(task->deadline);
+    for (size_t i = 0; i < task->n_passages; i++) {
+        RRK_TRY(rank_pace_check(&pace, &task->passages[i], err));
         RRK_TRY(add_passage(m, task, i, frame, room, err));
+    }
     return RRK_OK;
 }
 

@@ -95,12 +95,10 @@ static rrk_status predict_task(const rank_call *call, const rank_task *task, con
     return status;
 }
 
-static rrk_status predict_all(rank_call *call, size_t n_requests, rrk_error *err)
+static rrk_status predict_all(rank_call *call, size_t n_requests, const base_deadline *deadline, rrk_error *err)
 {
-    const rrk_rank_options *o = &call->options;
-    base_deadline deadline = base_deadline_in(o->timeout_ms, o->cancel, o->cancel_ctx);
     for (size_t i = 0; i < call->n_tasks; i++) {
-        rrk_status status = predict_task(call, &call->tasks[i], &deadline, &call->stats, err);
+        rrk_status status = predict_task(call, &call->tasks[i], deadline, &call->stats, err);
         if (status == RRK_OK)
             continue;
         if (n_requests > 1)
@@ -118,10 +116,13 @@ rrk_status rrk_reranker_predict(rrk_reranker *reranker, const rrk_rank_request *
         return base_fail(err, RRK_E_INVALID, 0, "%s is NULL", !reranker ? "reranker" : !stats ? "stats" : "requests");
     RRK_TRY(base_owner_check(&reranker->owner, "reranker", err));
     rank_call call RRK_AUTO(rank_call_free) = {.reranker = reranker};
-    RRK_TRY(rank_take_options(options, &call.options, err));
-    RRK_TRY(rank_call_make_tasks(&call, requests, n_requests, err));
+    rank_take_options(options, &call.options);
+    const rrk_rank_options *o = &call.options;
+    RRK_TRY(rank_check_options(o, err));
+    base_deadline deadline = base_deadline_in(o->timeout_ms, o->cancel, o->cancel_ctx);
+    RRK_TRY(rank_call_make_tasks(&call, requests, n_requests, &deadline, err));
     if (reranker->strategy->needs_llm)
-        RRK_TRY(predict_all(&call, n_requests, err));
+        RRK_TRY(predict_all(&call, n_requests, &deadline, err));
     BASE_GIVE_STATS(stats, &call.stats);
     return RRK_OK;
 }

@@ -11,9 +11,8 @@
 #include <math.h>
 #include <stdio.h>
 
-static const rank_strategy *const STRATEGIES[] = {
-    &rank_embedding, &rank_cross, &rank_mvp, &rank_monot5, &rank_rankt5, &rank_full, &rank_sliding,
-};
+#define ADDRESS(ID, name) &rank_##name,
+static const rank_strategy *const STRATEGIES[] = {RANK_STRATEGIES(ADDRESS)};
 
 static rrk_status fail_unknown(const char *name, rrk_error *err)
 {
@@ -38,7 +37,7 @@ static const char *const HEADS[] = {
     [RRK_HEAD_EMBEDDING] = "an embedding head",
     [RRK_HEAD_CROSS] = "a one-logit classification head",
     [RRK_HEAD_VIEWS] = "views (option 'n_views')",
-    [RRK_HEAD_SEQ2SEQ] = "a T5 decoder, opened without option 'n_views'",
+    [RRK_HEAD_SEQ2SEQ] = "a T5 decoder and no views (option 'n_views')",
 };
 
 static rrk_status use_encoder(rrk_reranker *reranker, const rrk_reranker_options *options, rrk_error *err)
@@ -47,9 +46,12 @@ static rrk_status use_encoder(rrk_reranker *reranker, const rrk_reranker_options
     if (!options->encoder)
         return base_fail(err, RRK_E_INVALID, 0, "strategy '%s' needs an encoder", strategy->name);
     RRK_TRY(enc_check_owner(options->encoder, err));
-    if (enc_head(options->encoder) != strategy->head)
-        return base_fail(err, RRK_E_UNSUPPORTED, 0, "strategy '%s' needs a model with %s", strategy->name,
-                         HEADS[strategy->head]);
+    if (enc_head(options->encoder) != strategy->head) {
+        rrk_encoder_info info = {.size = sizeof info};
+        RRK_TRY(rrk_encoder_get_info(options->encoder, &info, err));
+        return base_fail(err, RRK_E_UNSUPPORTED, 0, "strategy '%s' needs a model with %s; '%s' has %s", strategy->name,
+                         HEADS[strategy->head], info.name, HEADS[info.head]);
+    }
     reranker->encoder = options->encoder;
     return RRK_OK;
 }
@@ -242,21 +244,49 @@ static rrk_status check_calibrated(const ranking *r, rrk_error *err)
     return RRK_OK;
 }
 
+static rrk_status check_views(const rrk_reranker *reranker, const rrk_views *views, size_t n_passages, rrk_error *err)
+{
+    if (reranker->strategy != &rank_mvp)
+        return base_fail(err, RRK_E_UNSUPPORTED, 0, "strategy '%s' has no views", reranker->strategy->name);
+    size_t n_views = enc_n_views(reranker->encoder);
+    if (views->n_views != n_views)
+        return base_fail(err, RRK_E_INVALID, 0, "n_views is %zu, the model has %zu", views->n_views, n_views);
+    if (!views->scores && n_passages)
+        return base_fail(err, RRK_E_INVALID, 0, "scores is NULL");
+    return RRK_OK;
+}
+
+static rrk_status check_and_drive(ranking *r, const base_deadline *deadline, rrk_error *err)
+{
+    rank_call *c = &r->call;
+    RRK_TRY(base_owner_check(&c->reranker->owner, "reranker", err));
+    RRK_TRY(rank_check_options(&c->options, err));
+    if (r->views)
+        RRK_TRY(check_views(c->reranker, r->views, r->requests->n_passages, err));
+    RRK_TRY(check_calibrated(r, err));
+    RRK_TRY(rank_call_make_tasks(c, r->requests, r->n_requests, deadline, err));
+    RRK_TRY(answer_empty(r, err));
+    if (r->views && c->n_tasks == 1)
+        c->tasks[0].views = r->views;
+    return drive(r, deadline, err);
+}
+
+/* No hits are valid, not even those of requests that were through: a caller cannot mistake capacities for counts. */
+static void void_hits(ranking *r, rrk_status status)
+{
+    for (size_t i = 0; i < r->n_requests; i++) {
+        r->requests[i].n_hits = 0;
+        r->requests[i].status = status;
+    }
+}
+
 static rrk_status rank_all(ranking *r, const base_deadline *deadline, rrk_error *err)
 {
     rank_call *c = &r->call;
     int64_t start_ns = base_now_ns();
-    rrk_status status = base_owner_check(&c->reranker->owner, "reranker", err);
-    if (status == RRK_OK)
-        status = check_calibrated(r, err);
-    if (status == RRK_OK)
-        status = rank_call_make_tasks(c, r->requests, r->n_requests, err);
-    if (status == RRK_OK)
-        status = answer_empty(r, err);
-    if (r->views && c->n_tasks == 1)
-        c->tasks[0].views = r->views;
-    if (status == RRK_OK)
-        status = drive(r, deadline, err);
+    rrk_status status = check_and_drive(r, deadline, err);
+    if (status != RRK_OK)
+        void_hits(r, status);
     c->stats.total_ms = base_ms_since(start_ns);
     if (c->options.stats)
         BASE_GIVE_STATS(c->options.stats, &c->stats);
@@ -269,10 +299,11 @@ static rrk_status rank_one(ranking *r, rrk_rank_request *request, const base_dea
     r->requests = request;
     r->n_requests = 1;
     /* on_error is for many; one caller who waits for one answer is told that there is none. */
-    r->call.options.on_error = RRK_ON_ERROR_FAIL;
-    RRK_TRY(rank_all(r, deadline, err));
+    if (r->call.options.on_error == RRK_ON_ERROR_SKIP || r->call.options.on_error == RRK_ON_ERROR_KEEP)
+        r->call.options.on_error = RRK_ON_ERROR_FAIL;
+    rrk_status status = rank_all(r, deadline, err);
     *n_hits = request->n_hits;
-    return RRK_OK;
+    return status;
 }
 
 rrk_status rank_until(rrk_reranker *reranker, rrk_text query, const rrk_passage *passages, size_t n_passages,
@@ -285,14 +316,21 @@ rrk_status rank_until(rrk_reranker *reranker, rrk_text query, const rrk_passage 
     return rank_one(&r, &request, deadline, n_hits, err);
 }
 
+static rrk_status fail_null(const char *what, size_t *n_hits, rrk_error *err)
+{
+    if (n_hits)
+        *n_hits = 0;
+    return base_fail(err, RRK_E_INVALID, 0, "%s is NULL", what);
+}
+
 rrk_status rrk_reranker_rank(rrk_reranker *reranker, rrk_text query, const rrk_passage *passages, size_t n_passages,
                              const rrk_rank_options *options, rrk_hit *hits, size_t *n_hits, rrk_error *err)
 {
     base_error_clear(err);
     if (!reranker || !n_hits)
-        return base_fail(err, RRK_E_INVALID, 0, "%s is NULL", !reranker ? "reranker" : "n_hits");
+        return fail_null(!reranker ? "reranker" : "n_hits", n_hits, err);
     rrk_rank_options taken;
-    RRK_TRY(rank_take_options(options, &taken, err));
+    rank_take_options(options, &taken);
     base_deadline deadline = base_deadline_in(taken.timeout_ms, taken.cancel, taken.cancel_ctx);
     return rank_until(reranker, query, passages, n_passages, &taken, &deadline, hits, n_hits, err);
 }
@@ -301,25 +339,18 @@ rrk_status rrk_reranker_rank_many(rrk_reranker *reranker, rrk_rank_request *requ
                                   const rrk_rank_options *options, rrk_error *err)
 {
     base_error_clear(err);
-    if (!reranker || (!requests && n_requests))
-        return base_fail(err, RRK_E_INVALID, 0, "%s is NULL", !reranker ? "reranker" : "requests");
+    if (!requests && n_requests)
+        return base_fail(err, RRK_E_INVALID, 0, "requests is NULL");
     ranking r RRK_AUTO(free_ranking) = {
         .call = {.reranker = reranker}, .requests = requests, .n_requests = n_requests, .is_many = true};
-    RRK_TRY(rank_take_options(options, &r.call.options, err));
+    if (!reranker) {
+        void_hits(&r, RRK_E_INVALID);
+        return base_fail(err, RRK_E_INVALID, 0, "reranker is NULL");
+    }
+    rank_take_options(options, &r.call.options);
     const rrk_rank_options *o = &r.call.options;
     base_deadline deadline = base_deadline_in(o->timeout_ms, o->cancel, o->cancel_ctx);
     return rank_all(&r, &deadline, err);
-}
-
-static rrk_status check_views(const rrk_reranker *reranker, const rrk_views *views, rrk_error *err)
-{
-    RRK_TRY(base_owner_check(&reranker->owner, "reranker", err));
-    if (reranker->strategy != &rank_mvp)
-        return base_fail(err, RRK_E_UNSUPPORTED, 0, "strategy '%s' has no views", reranker->strategy->name);
-    size_t n_views = enc_n_views(reranker->encoder);
-    if (views->n_views != n_views)
-        return base_fail(err, RRK_E_INVALID, 0, "n_views is %zu, the model has %zu", views->n_views, n_views);
-    return RRK_OK;
 }
 
 rrk_status rrk_reranker_rank_views(rrk_reranker *reranker, rrk_text query, const rrk_passage *passages,
@@ -328,17 +359,14 @@ rrk_status rrk_reranker_rank_views(rrk_reranker *reranker, rrk_text query, const
 {
     base_error_clear(err);
     if (!reranker || !n_hits || !views)
-        return base_fail(err, RRK_E_INVALID, 0, "%s is NULL", !reranker ? "reranker" : !n_hits ? "n_hits" : "views");
+        return fail_null(!reranker ? "reranker" : !n_hits ? "n_hits" : "views", n_hits, err);
     rrk_views taken;
     rrk_views_init(&taken);
     BASE_TAKE_OPTIONS(&taken, views);
-    if (!taken.scores && n_passages)
-        return base_fail(err, RRK_E_INVALID, 0, "scores is NULL");
-    RRK_TRY(check_views(reranker, &taken, err));
     rrk_rank_request request = {
         .query = query, .passages = passages, .n_passages = n_passages, .hits = hits, .n_hits = *n_hits};
     ranking r RRK_AUTO(free_ranking) = {.call = {.reranker = reranker}, .views = &taken};
-    RRK_TRY(rank_take_options(options, &r.call.options, err));
+    rank_take_options(options, &r.call.options);
     const rrk_rank_options *o = &r.call.options;
     base_deadline deadline = base_deadline_in(o->timeout_ms, o->cancel, o->cancel_ctx);
     return rank_one(&r, &request, &deadline, n_hits, err);

@@ -8,13 +8,14 @@
 #include "base/deadline.h"
 #include <rrk/rerank.h>
 
-/* As rrk_reranker_rank(), but options->timeout_ms and cancel are not looked at: deadline stands for them. */
+/* As rrk_reranker_rank(), but options are taken already, and deadline stands for their timeout_ms and cancel. */
 rrk_status rank_until(rrk_reranker *reranker, rrk_text query, const rrk_passage *passages, size_t n_passages,
                       const rrk_rank_options *options, const base_deadline *deadline, rrk_hit *hits, size_t *n_hits,
                       rrk_error *err);
 
-/* Defaults, what the caller gave on top of them, and the checks. */
-rrk_status rank_take_options(const rrk_rank_options *given, rrk_rank_options *out, rrk_error *err);
+/* Defaults, and what the caller gave on top of them: not yet checked. */
+void rank_take_options(const rrk_rank_options *given, rrk_rank_options *out);
+rrk_status rank_check_options(const rrk_rank_options *options, rrk_error *err);
 
 /*
  * The candidates' passages, in their order. Those that an import has removed since they were found are dropped: *n is

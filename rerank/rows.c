@@ -29,6 +29,9 @@ static rrk_status grow_rows(rank_rows *rows, rrk_error *err)
 
 rrk_status rank_rows_begin(rank_rows *rows, uint32_t passage, rrk_error *err)
 {
+    if (rows->n == RRK_RERANK_MAX_ROWS)
+        return base_fail(err, RRK_E_INVALID, 0, "the passages make more than %d rows: give fewer, or lower max_chunks",
+                         RRK_RERANK_MAX_ROWS);
     if (rows->n == rows->cap)
         RRK_TRY(grow_rows(rows, err));
     rows->rows[rows->n] = (enc_row){.type1_from = UINT32_MAX};

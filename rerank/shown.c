@@ -62,8 +62,10 @@ rrk_status rank_shown_make(rank_shown *shown, const rank_task *task, size_t n_at
     shown->ends[0] = shown->bytes.len;
     size_t max_tokens = 0;
     RRK_TRY(token_cap(shown, task, n_at_once, answer_tokens, &max_tokens, err));
+    base_pace pace = rank_pace(task->deadline);
     for (size_t i = 0; i < task->n_passages; i++) {
         const rrk_passage *p = &task->passages[i];
+        RRK_TRY(rank_pace_check(&pace, p, err));
         RRK_TRY(rank_ready_text(p->title, p->text, task->listwise->passage_words, max_tokens, &shown->bytes, &was_cut,
                                 err));
         shown->ends[i + 1] = shown->bytes.len;

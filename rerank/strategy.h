@@ -1,13 +1,15 @@
 /*
  * A strategy as a pure machine. start() is given a query and its passages, next() hands out work, accept() takes the
- * work's result, and when next() has nothing more, finish() gives every passage its score. A machine does no I/O, reads
- * no clock and owns no thread: the driver (driver.h) does the waiting, for one query or for many at once.
+ * work's result, and when next() has nothing more, finish() gives every passage its score. A machine does no I/O and
+ * owns no thread: the driver (driver.h) does the waiting, for one query or for many at once. The only clock it knows is
+ * the deadline, which start() looks at while it cuts passages.
  *
- * To add a strategy: a file with a rank_strategy, a line in reranker.c's table, a line in <rrk/rerank.h>'s.
+ * To add a strategy: a file with a rank_strategy, an entry in RANK_STRATEGIES, a line in <rrk/rerank.h>'s table.
  */
 #ifndef RRK_RERANK_STRATEGY_H
 #define RRK_RERANK_STRATEGY_H
 
+#include "base/deadline.h"
 #include "encoder/encoder.h"
 #include "llm/llm.h"
 #include "rerank/listwise.h"
@@ -23,7 +25,21 @@ typedef struct rank_task {
     const rrk_rank_options *options; /* checked, all fields in range */
     size_t number;                   /* the caller's request, for its hits and for messages */
     const struct rrk_views *views;   /* "mvp": checked, for accept() to fill; NULL: nobody asks */
+    const base_deadline *deadline;   /* for start(); NULL: none */
 } rank_task;
+
+/* Passages are looked at in such portions between two looks at the deadline: a few milliseconds to tokenise. */
+enum { RANK_PACE_BYTES = 64 * 1024, RANK_PACE_BYTES_A_PASSAGE = 64 };
+
+static inline base_pace rank_pace(const base_deadline *deadline)
+{
+    return (base_pace){.deadline = deadline, .every = RANK_PACE_BYTES};
+}
+
+static inline rrk_status rank_pace_check(base_pace *pace, const rrk_passage *passage, rrk_error *err)
+{
+    return base_pace_check(pace, passage->title.len + passage->text.len + RANK_PACE_BYTES_A_PASSAGE, err);
+}
 
 /* What next() hands out, valid until accept(): one of the four kinds. None: nothing more to do. */
 typedef struct rank_work {
@@ -80,6 +96,12 @@ struct rank_strategy {
     void (*stop)(rank_machine *machine); /* frees; NULL is fine */
 };
 
-extern const rank_strategy rank_embedding, rank_cross, rank_mvp, rank_monot5, rank_rankt5, rank_full, rank_sliding;
+/* All of them: those with a model of their own first, then those that ask an LLM, of which FULL is the first. */
+#define RANK_STRATEGIES(X)                                                                                             \
+    X(EMBEDDING, embedding)                                                                                            \
+    X(CROSS, cross) X(MVP, mvp) X(MONOT5, monot5) X(RANKT5, rankt5) X(FULL, full) X(SLIDING, sliding)
+
+#define RANK_STRATEGY_EXTERN(ID, name) extern const rank_strategy rank_##name;
+RANK_STRATEGIES(RANK_STRATEGY_EXTERN)
 
 #endif

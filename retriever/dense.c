@@ -7,7 +7,7 @@
 #include "retriever/retriever.h"
 #include "store/store.h"
 
-#include <string.h>
+#include <stdio.h>
 
 enum { LANES = 16 };
 
@@ -52,6 +52,11 @@ void ret_vectors_free(ret_vectors *vectors)
     pthread_rwlock_destroy(&vectors->lock);
 }
 
+void ret_model_name(const rrk_encoder_info *info, char out[RET_MODEL_SIZE])
+{
+    snprintf(out, RET_MODEL_SIZE, "%s %s", info->name, info->fingerprint);
+}
+
 rrk_status ret_vectors_check(rrk_store *store, rrk_encoder *encoder, rrk_error *err)
 {
     char model[256];
@@ -61,9 +66,9 @@ rrk_status ret_vectors_check(rrk_store *store, rrk_encoder *encoder, rrk_error *
         return base_fail(err, RRK_E_INVALID, 0, "the store has no vectors: embed its passages first (rrk embed)");
     rrk_encoder_info info = {.size = sizeof info};
     RRK_TRY(rrk_encoder_get_info(encoder, &info, err));
-    if (strcmp(model, info.name) != 0)
-        return base_fail(err, RRK_E_INVALID, 0, "the store's vectors are those of '%s', not of '%s'", model, info.name);
-    return RRK_OK;
+    char wanted[RET_MODEL_SIZE];
+    ret_model_name(&info, wanted);
+    return store_is_same_model(model, wanted) ? RRK_OK : store_fail_other_model("the store", model, wanted, err);
 }
 
 static rrk_status reload(ret_vectors *vectors, rrk_store *store, rrk_error *err)

@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "encoder/encoder.h"
 #include "retriever/retriever.h"
 #include "store/store.h"
 
@@ -13,6 +14,9 @@ enum { PASSAGES_PER_ROUND = 512, MAX_JOINED_BYTES = 1 << 30, MAX_ROUNDS_AGAIN = 
 typedef struct embedding {
     rrk_store *store;
     rrk_encoder *encoder;
+    rrk_embed_progress_fn progress; /* may be NULL */
+    void *progress_ctx;
+    const rrk_embed_stats *stats; /* as of the last round */
     uint32_t dim;
     rrk_text *texts; /* [PASSAGES_PER_ROUND] */
     size_t *offsets; /* [PASSAGES_PER_ROUND + 1] into joined */
@@ -44,6 +48,20 @@ static rrk_status join_texts(embedding *e, const rrk_passage *passages, size_t n
     return RRK_OK;
 }
 
+/* A round takes seconds, so whoever would stop it is asked while it runs. */
+static int says_stop(void *ctx)
+{
+    const embedding *e = ctx;
+    return e->progress && e->progress(e->stats, e->progress_ctx);
+}
+
+static rrk_status cancelled(const embedding *e, rrk_error *err)
+{
+    base_error_clear(err);
+    return base_fail(err, RRK_E_CANCELLED, 0, "cancelled after %llu passages",
+                     (unsigned long long)e->stats->n_embedded);
+}
+
 static rrk_status embed_round(embedding *e, const int64_t *rows, size_t n, rrk_error *err)
 {
     rrk_passage_list *list = NULL;
@@ -51,12 +69,12 @@ static rrk_status embed_round(embedding *e, const int64_t *rows, size_t n, rrk_e
     rrk_status status = join_texts(e, rrk_passage_list_items(list, NULL), n, err);
     rrk_passage_list_free(list);
     RRK_TRY(status);
-    RRK_TRY(rrk_encoder_embed(e->encoder, RRK_EMBED_PASSAGE, e->texts, n, e->vectors, err));
+    base_deadline deadline = base_deadline_in(0, e->progress ? says_stop : NULL, e);
+    RRK_TRY(enc_embed(e->encoder, RRK_EMBED_PASSAGE, e->texts, n, e->vectors, &deadline, err));
     return store_vectors_put(e->store, rows, e->vectors, n, err);
 }
 
-static rrk_status embed_all(embedding *e, rrk_embed_progress_fn progress, void *progress_ctx, rrk_embed_stats *stats,
-                            rrk_error *err)
+static rrk_status embed_all(embedding *e, rrk_embed_stats *stats, rrk_error *err)
 {
     int64_t start = base_now_ns(), last = INT64_MIN;
     int64_t rows[PASSAGES_PER_ROUND];
@@ -72,13 +90,14 @@ static rrk_status embed_all(embedding *e, rrk_embed_progress_fn progress, void *
             base_error_clear(err);
             continue;
         }
+        if (status == RRK_E_CANCELLED)
+            return cancelled(e, err);
         RRK_TRY(status);
         last = rows[n - 1];
         stats->n_embedded += n;
         stats->elapsed_s = base_ms_since(start) / 1e3;
-        if (progress && progress(stats, progress_ctx))
-            return base_fail(err, RRK_E_CANCELLED, 0, "cancelled after %llu passages",
-                             (unsigned long long)stats->n_embedded);
+        if (says_stop(e))
+            return cancelled(e, err);
     }
 }
 
@@ -95,7 +114,9 @@ static rrk_status begin(embedding *e, int replace, rrk_embed_stats *stats, rrk_e
     e->vectors = base_calloc((size_t)PASSAGES_PER_ROUND * e->dim, sizeof *e->vectors);
     if (!e->texts || !e->offsets || !e->vectors)
         return base_fail_nomem(err, (size_t)PASSAGES_PER_ROUND * e->dim * sizeof *e->vectors);
-    RRK_TRY(store_vectors_begin(e->store, info.name, info.d_model, replace != 0, err));
+    char model[RET_MODEL_SIZE];
+    ret_model_name(&info, model);
+    RRK_TRY(store_vectors_begin(e->store, model, info.d_model, replace != 0, err));
     return store_vectors_count_missing(e->store, &stats->n_total, err);
 }
 
@@ -106,10 +127,11 @@ rrk_status rrk_embed_passages(rrk_store *store, rrk_encoder *encoder, int replac
     if (!store || !encoder)
         return base_fail(err, RRK_E_INVALID, 0, "%s is NULL", !store ? "store" : "encoder");
     rrk_embed_stats now = {.size = sizeof now};
-    embedding e RRK_AUTO(free_embedding) = {.store = store, .encoder = encoder};
+    embedding e RRK_AUTO(free_embedding) = {
+        .store = store, .encoder = encoder, .progress = progress, .progress_ctx = progress_ctx, .stats = &now};
     rrk_status status = begin(&e, replace, &now, err);
     if (status == RRK_OK)
-        status = embed_all(&e, progress, progress_ctx, &now, err);
+        status = embed_all(&e, &now, err);
     if (stats)
         BASE_GIVE_STATS(stats, &now);
     return status;

@@ -63,20 +63,30 @@ void rrk_retriever_close(rrk_retriever *retriever)
     base_free(retriever);
 }
 
+static rrk_status check_call(const rrk_retriever *retriever, rrk_text query, const rrk_candidate *candidates, size_t n,
+                             rrk_error *err)
+{
+    if (!retriever || (!candidates && n))
+        return base_fail(err, RRK_E_INVALID, 0, "%s is NULL", !retriever ? "retriever" : "candidates");
+    RRK_TRY(base_owner_check(&retriever->owner, "retriever", err));
+    if (n > RRK_RETRIEVER_MAX_TOP_K)
+        return base_fail(err, RRK_E_INVALID, 0, "%zu candidates are asked for, at most %d can be had", n,
+                         RRK_RETRIEVER_MAX_TOP_K);
+    return base_text_check_query(query, err);
+}
+
 rrk_status rrk_retriever_retrieve(rrk_retriever *retriever, rrk_text query, rrk_candidate *candidates,
                                   size_t *n_candidates, rrk_error *err)
 {
     base_error_clear(err);
-    if (!retriever || !n_candidates)
-        return base_fail(err, RRK_E_INVALID, 0, "%s is NULL", !retriever ? "retriever" : "n_candidates");
-    if (!candidates && *n_candidates)
-        return base_fail(err, RRK_E_INVALID, 0, "candidates is NULL");
-    RRK_TRY(base_owner_check(&retriever->owner, "retriever", err));
-    if (*n_candidates > RRK_RETRIEVER_MAX_TOP_K)
-        return base_fail(err, RRK_E_INVALID, 0, "%zu candidates are asked for, at most %d can be had", *n_candidates,
-                         RRK_RETRIEVER_MAX_TOP_K);
-    RRK_TRY(base_text_check_query(query, err));
-    if (*n_candidates == 0)
+    if (!n_candidates)
+        return base_fail(err, RRK_E_INVALID, 0, "n_candidates is NULL");
+    size_t n = *n_candidates;
+    *n_candidates = 0; /* on failure, too: a capacity is not to be taken for a count */
+    RRK_TRY(check_call(retriever, query, candidates, n, err));
+    if (n == 0)
         return RRK_OK;
-    return retriever->kind->retrieve(retriever, query, candidates, n_candidates, err);
+    RRK_TRY(retriever->kind->retrieve(retriever, query, candidates, &n, err));
+    *n_candidates = n;
+    return RRK_OK;
 }

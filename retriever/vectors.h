@@ -24,6 +24,11 @@ typedef struct ret_vectors {
 void ret_vectors_init(ret_vectors *vectors);
 void ret_vectors_free(ret_vectors *vectors);
 
+enum { RET_MODEL_SIZE = 256 };
+
+/* By what the store knows an encoder's vectors: "name fingerprint". */
+void ret_model_name(const rrk_encoder_info *info, char out[RET_MODEL_SIZE]);
+
 /* RRK_E_INVALID when the store has no vectors, or not this encoder's. */
 rrk_status ret_vectors_check(rrk_store *store, rrk_encoder *encoder, rrk_error *err);
 

@@ -45,6 +45,15 @@ void store_terms_free(store_terms *terms); /* also for RRK_AUTO */
 /* --- vectors: at most one a passage, f32, all of one model --- */
 
 /*
+ * A model as its vectors name it is "name fingerprint": what stands behind the last blank says whether two are the same,
+ * the rest is for people.
+ */
+bool store_is_same_model(const char *a, const char *b);
+
+/* RRK_E_INVALID: what has vectors of one model and not of the other, and what to do about it. */
+rrk_status store_fail_other_model(const char *what, const char *has, const char *wanted, rrk_error *err);
+
+/*
  * Says which model's vectors follow and of what dimension. With those of another model present: RRK_E_INVALID naming
  * both, or, with replace, the old ones are dropped.
  */

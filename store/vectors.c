@@ -46,6 +46,30 @@ static rrk_status write_state(store_connection *connection, const state *s, rrk_
     return store_run(connection, statement, err);
 }
 
+static const char *fingerprint_of(const char *model)
+{
+    const char *blank = strrchr(model, ' ');
+    return blank ? blank + 1 : model;
+}
+
+bool store_is_same_model(const char *a, const char *b)
+{
+    return strcmp(fingerprint_of(a), fingerprint_of(b)) == 0;
+}
+
+rrk_status store_fail_other_model(const char *what, const char *has, const char *wanted, rrk_error *err)
+{
+    size_t name_len = (size_t)(fingerprint_of(has) - has);
+    const char *why = "";
+    if (!strchr(has, ' '))
+        why = ", which an rrk before fingerprints made";
+    else if (strncmp(has, wanted, name_len) == 0)
+        why = " (tokenizer, prompts, pooling, max_tokens or dtype differ)";
+    return base_fail(err, RRK_E_INVALID, 0,
+                     "%s has vectors of '%s', not of '%s'%s: 'rrk embed --replace' makes them anew", what, has, wanted,
+                     why);
+}
+
 rrk_status store_vectors_begin(rrk_store *store, const char *model, uint32_t dim, bool replace, rrk_error *err)
 {
     base_error_clear(err);
@@ -57,11 +81,10 @@ rrk_status store_vectors_begin(rrk_store *store, const char *model, uint32_t dim
     RRK_TRY(store_begin_write(&lease, store, err));
     state s;
     RRK_TRY(read_state(lease.connection, &s, err));
-    if (strcmp(s.model, model) == 0 && s.dim == dim)
+    if (store_is_same_model(s.model, model) && s.dim == dim)
         return RRK_OK;
     if (s.n_vectors > 0 && !replace)
-        return base_fail(err, RRK_E_INVALID, 0, "%s has vectors of %s (%u dimensions), not of %s (%u)", store->path,
-                         s.model, s.dim, model, dim);
+        return store_fail_other_model(store->path, s.model, model, err);
     RRK_TRY(store_exec(lease.connection, "DELETE FROM vector", err));
     state fresh = {.dim = dim, .generation = s.generation + 1};
     snprintf(fresh.model, sizeof fresh.model, "%s", model);

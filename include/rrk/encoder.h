@@ -9,7 +9,7 @@
  *
  * Thread safety: an encoder may be used from any number of threads at once, and sixteen that ask for a little each are
  * served like one that asks for it all: the texts of all calls wait in one queue, and batches are filled across calls
- * by n_threads threads of the encoder's own. Three quarters of every batch go to the call with the least left to do,
+ * by n_threads threads of the encoder's own. Three quarters of all batches go to the call with the least left to do,
  * the rest to all in turns, so a short call is through in a batch or two whatever else waits, and a long one always
  * moves. Which calls share a batch does not change what comes out but for rounding, and an embedding by rrk's own
  * matrix products (AVX2, AVX-512) not by a single bit. A batch that fails, fails the calls in it and no others. Cancel
@@ -33,6 +33,7 @@ typedef struct rrk_encoder rrk_encoder;
 #define RRK_ENCODER_MAX_BATCH_TOKENS (1u << 20)
 #define RRK_ENCODER_MAX_THREADS 256
 #define RRK_ENCODER_DEFAULT_VIEWS 4
+#define RRK_FINGERPRINT_SIZE 17 /* 16 hexadecimal digits and a NUL */
 
 /*
  * What linear layers are computed in; norms, softmax, lookup tables and heads are f32 always. int8 packs weights as signed
@@ -72,7 +73,9 @@ static inline void rrk_encoder_options_init(rrk_encoder_options *options)
 
 /*
  * Opens a model. RRK_E_NOTFOUND names the file that is missing, RRK_E_FORMAT the tensor or key that is wrong,
- * RRK_E_UNSUPPORTED an architecture that rrk does not know.
+ * RRK_E_UNSUPPORTED an architecture or a device that rrk does not know, RRK_E_INVALID an option that is out of bounds,
+ * RRK_E_IO a file that cannot be read; RRK_E_NOMEM: no memory or no thread. Weights stay mapped while the encoder is
+ * open: replace their file by another (rename), never shorten it in place, or the process is killed by SIGBUS.
  */
 RRK_API rrk_status rrk_encoder_open(rrk_encoder **out, const char *model_dir, const rrk_encoder_options *options,
                                     rrk_error *err);
@@ -95,12 +98,19 @@ typedef struct rrk_encoder_info {
     uint64_t n_parameters;
     int n_threads;
     char architecture[64]; /* as in config.json, e.g. "BertModel" */
-    char name[192];        /* the folder's last component with a hash of the weights' header: "minilm-1f2e3d4c" */
+    char name[192];        /* for people: the folder's last component with a hash of the weights' header and samples of
+                              their values: "minilm-1f2e3d4c" */
     char compute[64];      /* what it runs on, e.g. "cpu f32 avx512" */
     uint32_t n_views;      /* of RRK_HEAD_VIEWS, otherwise 0 */
     size_t batch_tokens;   /* in force: given, or measured */
     rrk_dtype dtype;       /* what linear layers are computed in: never RRK_DTYPE_AUTO */
     int is_calibrated;     /* config.json says what its scores mean: rrk_rank_options.calibrated works */
+    /*
+     * The same for models that give the same outputs but for rounding, in whatever folder: of weights (headers, and a
+     * sample of each tensor), tokenizer, pooling, prompts, max_tokens, n_views and dtype in force. Stored vectors are
+     * known by it.
+     */
+    char fingerprint[RRK_FINGERPRINT_SIZE];
 } rrk_encoder_info;
 
 RRK_API rrk_status rrk_encoder_get_info(const rrk_encoder *encoder, rrk_encoder_info *info, rrk_error *err);
@@ -111,7 +121,7 @@ typedef enum rrk_embed_kind { RRK_EMBED_QUERY = 0, RRK_EMBED_PASSAGE = 1 } rrk_e
 /*
  * Embeds n texts into out [n_texts, d_model], row-major, f32, L2-normalised unless the model says otherwise. Texts
  * beyond max_tokens are cut at the right. RRK_E_UNSUPPORTED when the model has no embedding head, RRK_E_INVALID when a
- * text is not UTF-8 (the message gives its index).
+ * text is not UTF-8, RRK_E_FORMAT when weights make a vector that is no numbers (the message gives the text's index).
  */
 RRK_API rrk_status rrk_encoder_embed(rrk_encoder *encoder, rrk_embed_kind kind, const rrk_text *texts, size_t n_texts,
                                      float *out, rrk_error *err);

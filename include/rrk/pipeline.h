@@ -2,7 +2,7 @@
  * rrk/pipeline.h: a retriever and a reranker joined: query in, ranked passages with their texts out.
  *
  * Thread safety: a pipeline may be used from several threads. It borrows its store, retriever and reranker, which must
- * outlive it.
+ * outlive it. One that crossed a fork() answers RRK_E_INVALID in the child.
  */
 #ifndef RRK_PIPELINE_H
 #define RRK_PIPELINE_H
@@ -23,7 +23,8 @@ RRK_API void rrk_pipeline_close(rrk_pipeline *pipeline); /* NULL is fine */
 
 typedef struct rrk_search_options {
     size_t size;                  /* sizeof(rrk_search_options) */
-    size_t n_candidates;          /* how many to retrieve; default 100 */
+    size_t n_candidates;          /* how many to retrieve; default 100, at most RRK_RERANK_MAX_PASSAGES with a reranker,
+                                     otherwise RRK_RETRIEVER_MAX_TOP_K */
     const rrk_rank_options *rank; /* for the reranker, NULL: defaults; its top_n holds without a reranker, too */
 } rrk_search_options;
 
@@ -50,7 +51,11 @@ RRK_API const rrk_search_result *rrk_search_results_items(const rrk_search_resul
 RRK_API void rrk_search_results_times(const rrk_search_results *results, double *retrieve_ms, double *rerank_ms);
 RRK_API void rrk_search_results_free(rrk_search_results *results); /* NULL is fine */
 
-/* Retrieves, reranks, and hands out results best first; finding nothing is RRK_OK with no items. */
+/*
+ * Retrieves, reranks, and hands out results best first; finding nothing is RRK_OK with no items. RRK_E_INVALID for an empty
+ * query, one that is not UTF-8, or an option out of range; RRK_E_TIMEOUT and RRK_E_CANCELLED as rank says; otherwise what
+ * rrk_retriever_retrieve(), rrk_store_fetch() and rrk_reranker_rank() fail with. On failure *out is NULL.
+ */
 RRK_API rrk_status rrk_pipeline_search(rrk_pipeline *pipeline, rrk_text query, const rrk_search_options *options,
                                        rrk_search_results **out, rrk_error *err);
 

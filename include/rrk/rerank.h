@@ -5,7 +5,8 @@
  *   embedding  encoder, embedding head    dot product of query and passage vector    yes, for one model
  *                                         (-1..1, a cosine, if the model normalises)
  *   cross      encoder, cross head        the model's logit for the pair             yes, for one model
- *   mvp        encoder, views             mean over views of a dot product           no: it depends on the list
+ *   mvp        encoder, views             mean over views of a dot product, on BERT  no: it depends on the list
+ *                                         times the model's mvp_score_scale
  *   monot5     encoder, T5 with decoder   log-probability of "true" against "false"  yes, for one model
  *   rankt5     encoder, T5 with decoder   a logit                                    yes, for one model
  *   full       LLM                        the place alone: (n - place) / n,          no
@@ -27,7 +28,8 @@
  *     options.encoder = encoder;
  *     rrk_reranker_open(&reranker, "cross", &options, &err);
  *     size_t n_hits = 10;
- *     rrk_reranker_rank(reranker, query, passages, n_passages, NULL, hits, &n_hits, &err);
+ *     if (rrk_reranker_rank(reranker, query, passages, n_passages, NULL, hits, &n_hits, &err) != RRK_OK)
+ *         fprintf(stderr, "%s\n", err.message);
  *
  * With an LLM, options.llm takes the encoder's place (see <rrk/llm.h>), and rrk_reranker_rank_many() keeps many queries
  * in flight from one thread. Whatever a model replies becomes a permutation: what it does not name follows in the order
@@ -52,6 +54,8 @@ extern "C" {
 typedef struct rrk_reranker rrk_reranker;
 
 #define RRK_RERANK_MAX_PASSAGES 10000
+/* Rows of the encoder that one list may make, a chunk being one: they are in memory together, "mvp" with its vectors. */
+#define RRK_RERANK_MAX_ROWS 65536
 #define RRK_RERANK_DEFAULT_CHUNK_OVERLAP 32
 #define RRK_RERANK_DEFAULT_MAX_CHUNKS 64
 
@@ -111,6 +115,12 @@ static inline void rrk_reranker_options_init(rrk_reranker_options *options)
     options->size = sizeof *options;
 }
 
+/*
+ * Opens a strategy of the table above. options is copied, its strings too, and the template file is read; encoder, llm and
+ * cache are borrowed. RRK_E_INVALID: an unknown strategy, no encoder or LLM for one that needs it, an option out of range
+ * (the message names it) or a handle that crossed a fork. RRK_E_UNSUPPORTED: the encoder's head is not the strategy's.
+ * RRK_E_NOTFOUND, RRK_E_IO, RRK_E_FORMAT: the template file.
+ */
 RRK_API rrk_status rrk_reranker_open(rrk_reranker **out, const char *strategy, const rrk_reranker_options *options,
                                      rrk_error *err);
 RRK_API void rrk_reranker_close(rrk_reranker *reranker); /* NULL is fine */
@@ -158,7 +168,11 @@ static inline void rrk_rank_stats_init(rrk_rank_stats *stats)
     stats->size = sizeof *stats;
 }
 
-/* Polled between batches or pieces of a reply, from the calling thread. Non-zero stops the call: RRK_E_CANCELLED. */
+/*
+ * Polled from the calling thread: every 64 KiB of text while passages are checked and tokenised, every few milliseconds
+ * while the encoder works, and between the pieces of a reply. Non-zero stops the call: RRK_E_CANCELLED. It may call rrk,
+ * with the same handles too.
+ */
 typedef int (*rrk_cancel_fn)(void *ctx);
 
 /* What becomes of a query for which an LLM could not be had, in a call for many. */
@@ -182,11 +196,12 @@ typedef struct rrk_rank_options {
     rrk_cancel_fn cancel; /* may be NULL */
     void *cancel_ctx;
     size_t max_tokens_per_passage; /* tokens of a passage that are read, title included; 0: all that fit */
-    size_t max_query_tokens;       /* tokens of the query that are read; 0: what fits, beside a passage half a row */
+    size_t max_query_tokens; /* tokens of the query that are read; 0: what fits, beside a passage half a row. "mvp"
+                                      on BERT reads 64 at most */
     rrk_long_passage long_passage; /* default RRK_LONG_TRUNCATE */
     size_t chunk_overlap;          /* tokens that neighbouring chunks share, at most half a chunk; default 32 */
     size_t max_chunks;             /* chunks of one passage that are read, the first ones; default 64 */
-    rrk_rank_stats *stats;         /* filled when not NULL, on failure too */
+    rrk_rank_stats *stats;         /* filled when not NULL, on failure too, unless an argument is NULL */
     int64_t request_timeout_ms;    /* LLM strategies: for each request from its own start; 0: none */
     rrk_on_error on_error;         /* LLM strategies; a deadline or a cancellation of the whole call always fails it */
     rrk_request_done_fn done;      /* LLM strategies: told of each request as it ends; may be NULL */
@@ -205,8 +220,9 @@ static inline void rrk_rank_options_init(rrk_rank_options *options)
 
 /*
  * Orders passages for a query. *n_hits is the capacity of hits going in and the count coming out. No passages: RRK_OK
- * and no hits. An empty query, a query or passage that is not UTF-8 (the message gives its index), an empty passage and
- * more than RRK_RERANK_MAX_PASSAGES passages are RRK_E_INVALID.
+ * and no hits. An empty query, a query or passage that is not UTF-8 (the message gives its index), an empty passage, and
+ * more than RRK_RERANK_MAX_PASSAGES passages or RRK_RERANK_MAX_ROWS rows are RRK_E_INVALID. A deadline that passes is
+ * RRK_E_TIMEOUT. On failure *n_hits is 0.
  */
 RRK_API rrk_status rrk_reranker_rank(rrk_reranker *reranker, rrk_text query, const rrk_passage *passages,
                                      size_t n_passages, const rrk_rank_options *options, rrk_hit *hits, size_t *n_hits,
@@ -219,7 +235,8 @@ typedef struct rrk_rank_request {
     size_t n_passages;
     rrk_hit *hits;  /* room for n_hits */
     size_t n_hits;  /* capacity going in, count coming out */
-    int32_t status; /* out: RRK_OK, or with on_error SKIP or KEEP an rrk_status: why the LLM did not rank it */
+    int32_t status; /* out: RRK_OK, or with on_error SKIP or KEEP an rrk_status: why the LLM did not rank it; what the
+                       call returned when that failed */
     uint32_t reserved0;
     uint64_t reserved[2];
 } rrk_rank_request;
@@ -227,7 +244,8 @@ typedef struct rrk_rank_request {
 /*
  * Orders the passages of many queries, filling the encoder's batches across them: faster than one call each when lists
  * are short. The results are those of rrk_reranker_rank(). options hold for every request, the deadline and stats for
- * all together. On failure the message names the request and no hits are valid.
+ * all together. On failure the message names the request, and no hits are valid: every n_hits is 0, every status the
+ * call's.
  */
 RRK_API rrk_status rrk_reranker_rank_many(rrk_reranker *reranker, rrk_rank_request *requests, size_t n_requests,
                                           const rrk_rank_options *options, rrk_error *err);
@@ -240,7 +258,10 @@ RRK_API rrk_status rrk_reranker_predict(rrk_reranker *reranker, const rrk_rank_r
                                         const rrk_rank_options *options, rrk_rank_stats *stats, rrk_error *err);
 
 #ifdef RRK_EXPERIMENTAL
-/* Why strategy "mvp" orders a list as it does. May change or go. */
+/*
+ * Why strategy "mvp" orders a list as it does. May change or go: the library exports the function, but the promise that
+ * symbols stay (tests/contract/symbols.txt) leaves it out.
+ */
 typedef struct rrk_views {
     size_t size;    /* sizeof(rrk_views) */
     size_t n_views; /* the encoder's (rrk_encoder_info) */

@@ -9,6 +9,7 @@
  * Dense search is exact: it looks at every vector that rrk_embed_passages() has put into the store.
  *
  * Thread safety: a retriever may be used from several threads. It borrows its store and encoder, which must outlive it.
+ * One that crossed a fork() answers RRK_E_INVALID in the child.
  */
 #ifndef RRK_RETRIEVER_H
 #define RRK_RETRIEVER_H
@@ -45,7 +46,10 @@ static inline void rrk_retriever_options_init(rrk_retriever_options *options)
     options->rrf_k = RRK_RRF_DEFAULT_K;
 }
 
-/* name is one of the table's. RRK_E_INVALID for an unknown name or a parameter out of range. */
+/*
+ * name is one of the table's. RRK_E_INVALID for an unknown name, a parameter out of range, a missing encoder, and for dense
+ * and hybrid a store without vectors or with those of another model; otherwise what reading the store fails with.
+ */
 RRK_API rrk_status rrk_retriever_open(rrk_retriever **out, const char *name, rrk_store *store,
                                       const rrk_retriever_options *options, rrk_error *err);
 RRK_API void rrk_retriever_close(rrk_retriever *retriever); /* NULL is fine */
@@ -53,7 +57,7 @@ RRK_API void rrk_retriever_close(rrk_retriever *retriever); /* NULL is fine */
 /*
  * Finds the best passages for a query, best first. *n_candidates is the capacity of candidates going in (at most
  * RRK_RETRIEVER_MAX_TOP_K) and the count coming out. A query without any index term finds nothing, which is no error;
- * an empty query is RRK_E_INVALID. Equal scores come by external id (bm25) or in the store's order (dense, hybrid).
+ * an empty query is RRK_E_INVALID. On failure *n_candidates is 0. Equal scores come by external id (bm25) or in the store's order (dense, hybrid).
  */
 RRK_API rrk_status rrk_retriever_retrieve(rrk_retriever *retriever, rrk_text query, rrk_candidate *candidates,
                                           size_t *n_candidates, rrk_error *err);
@@ -65,13 +69,17 @@ typedef struct rrk_embed_stats {
     double elapsed_s;
 } rrk_embed_stats;
 
-/* Called after each committed batch. Returning non-zero stops with RRK_E_CANCELLED; what is committed stays. */
+/*
+ * Called after each committed batch, and every few milliseconds while one is made. Returning non-zero stops at once with
+ * RRK_E_CANCELLED; what is committed stays.
+ */
 typedef int (*rrk_embed_progress_fn)(const rrk_embed_stats *stats, void *ctx);
 
 /*
  * Gives every passage of the store that has none a vector, in batches of one transaction each, so an interrupted call
- * goes on where it stopped. A store holds the vectors of one model: with those of another in it the call is
- * RRK_E_INVALID unless replace is non-zero. progress and stats may be NULL.
+ * goes on where it stopped. A store holds the vectors of one model, known by rrk_encoder_info.fingerprint: with those of
+ * another in it the call is RRK_E_INVALID unless replace is non-zero. RRK_E_UNSUPPORTED for a model without an embedding
+ * head. progress and stats may be NULL.
  */
 RRK_API rrk_status rrk_embed_passages(rrk_store *store, rrk_encoder *encoder, int replace,
                                       rrk_embed_progress_fn progress, void *progress_ctx, rrk_embed_stats *stats,

@@ -85,7 +85,7 @@ typedef struct rrk_store_info {
     uint32_t vector_dim; /* 0 when there are none */
     uint32_t schema_version;
     uint64_t file_bytes;    /* the database without its WAL */
-    char vector_model[256]; /* the model that made the vectors, "" when there are none */
+    char vector_model[256]; /* the model that made the vectors, "name fingerprint"; "" when there are none */
 } rrk_store_info;
 
 RRK_API rrk_status rrk_store_get_info(rrk_store *store, rrk_store_info *info, rrk_error *err);

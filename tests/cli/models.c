@@ -259,6 +259,46 @@ Test(rerank, of_bad_candidates_names_the_line, .fini = drop_model)
     RUN(result, NULL, "rerank", "-S", "cross", "-m", make_model(CROSS), "-t", "1", "-c", candidates, "-o", run);
     expect_failure("c.jsonl:2: a candidate has no docid");
     cr_assert_not(child_exists(run));
+    static const struct {
+        const char *line, *message;
+    } BAD[] = {
+        {"{\"qid\":\"q\",\"query\":\"x\",\"candidates\":[{\"docid\":1,\"text\":\"x\"},{\"docid\":\"1\",\"text\":\"y\"}]"
+         "}",
+         "b.jsonl:1: docid '1' comes twice for query 'q'"},
+        {"{\"qid\":\"q\",\"query\":\"\",\"candidates\":[]}", "b.jsonl:1: query 'q' is empty"},
+        {"{\"qid\":\"q\",\"query\":\"x\",\"candidates\":[{\"docid\":\"a b\",\"text\":\"x\"}]}",
+         "rrk rerank: query 'q', docid 'a b': a run"},
+    };
+    for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++) {
+        const char *bad = child_path("b.jsonl");
+        child_write(bad, BAD[i].line);
+        RUN(result, NULL, "rerank", "-S", "cross", "-m", model.dir, "-t", "1", "-c", bad, "-o", run);
+        expect_failure(BAD[i].message);
+    }
+}
+
+Test(rerank, calibrated_is_for_models_that_know, .fini = drop_model)
+{
+    const char *dir = make_model(CROSS), *candidates = make_candidates("c.jsonl", 0);
+    RUN(result, NULL, "rerank", "-S", "cross", "-m", dir, "-c", candidates, "--calibrated");
+    cr_assert(result.code == 2 && strstr(result.err, "--calibrated is for --strategy mvp"), "%s", result.err);
+    RUN(result, NULL, "rerank", "-S", "mvp", "-m", dir, "-c", candidates, "--calibrated");
+    expect_failure("has no calibrated scores: its config.json lacks 'mvp_calibration'");
+    RUN(result, NULL, "search", "-s", make_store(), "-m", dir, "--calibrated", "word5");
+    expect_failure("has no calibrated scores");
+}
+
+Test(rerank, resume_after_other_prompts_is_refused, .fini = drop_model)
+{
+    const char *dir = make_model(EMBEDDING), *candidates = make_candidates("c.jsonl", 0), *run = child_path("p.run");
+    FILE *file = fopen(candidates, "a");
+    fputs("{\"qid\":\"r\",\"query\":\"x\",\"candidates\":[{\"text\":\"x\"}]}\n", file);
+    fclose(file);
+    RUN(result, NULL, "rerank", "-S", "embedding", "-m", dir, "-t", "1", "-c", candidates, "-o", run, "--resume");
+    expect_failure("a candidate has no docid");
+    folder_text(&model, "config_sentence_transformers.json", "{\"prompts\":{\"query\":\"query: \"}}");
+    RUN(result, NULL, "rerank", "-S", "embedding", "-m", dir, "-t", "1", "-c", candidates, "-o", run, "--resume");
+    expect_failure("was begun with model_fingerprint");
 }
 
 Test(rerank, provenance_says_how_the_run_came_about, .fini = drop_model)

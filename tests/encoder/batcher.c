@@ -121,7 +121,7 @@ static void until_waiting(size_t n_rows)
 static void setup_threads(int n_threads, size_t budget)
 {
     m = (model){.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
-    enc_batch_work work = {pack, run, NULL, 1};
+    enc_batch_work work = {pack, run, NULL, 1, 0};
     cr_assert_eq(enc_batcher_new(&batcher, &work, n_threads, budget, NULL), RRK_OK);
 }
 

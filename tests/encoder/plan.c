@@ -22,7 +22,7 @@ static void add_line(size_t n_rows, uint32_t longest, uint64_t seed)
     size_t l = f.n_lines++;
     for (size_t i = 0; i < n_rows; i++)
         f.rows[l][i] = (enc_row){.n_ids = 1 + (uint32_t)(base_rng_at(seed, i) % longest)};
-    cr_assert_eq(enc_line_init(&f.lines[l], f.rows[l], n_rows, NULL), RRK_OK);
+    cr_assert_eq(enc_line_init(&f.lines[l], f.rows[l], n_rows, 0, NULL), RRK_OK);
     enc_plan_join(&f.plan, &f.lines[l]);
 }
 
@@ -91,7 +91,7 @@ Test(plan, equal_lengths_keep_the_input_order)
     enc_row rows[5] = {{.n_ids = 4}, {.n_ids = 9}, {.n_ids = 4}, {.n_ids = 9}, {.n_ids = 4}};
     static const uint32_t ORDER[] = {1, 3, 0, 2, 4};
     enc_line line;
-    cr_assert_eq(enc_line_init(&line, rows, 5, NULL), RRK_OK);
+    cr_assert_eq(enc_line_init(&line, rows, 5, 0, NULL), RRK_OK);
     cr_assert_arr_eq(line.order, ORDER, sizeof ORDER);
     enc_line_free(&line);
 }
@@ -154,44 +154,113 @@ Test(plan, five_rows_are_through_in_two_batches_whatever_else_waits)
     for (size_t n_before = 0; n_before < 4; n_before++) {
         begin(480, 2);
         for (size_t l = 0; l < MAX_LINES - 1; l++) {
-            cr_assert_eq(enc_line_init(&f.lines[f.n_lines], rows, MAX_ROWS, NULL), RRK_OK);
+            cr_assert_eq(enc_line_init(&f.lines[f.n_lines], rows, MAX_ROWS, 0, NULL), RRK_OK);
             enc_plan_join(&f.plan, &f.lines[f.n_lines++]);
         }
         enc_pick picks[MANY];
         for (size_t b = 0; b < n_before; b++)
             enc_plan_cut(&f.plan, picks, MANY);
         enc_line *small = &f.lines[f.n_lines++];
-        cr_assert_eq(enc_line_init(small, rows, 5, NULL), RRK_OK);
+        cr_assert_eq(enc_line_init(small, rows, 5, 0, NULL), RRK_OK);
         enc_plan_join(&f.plan, small);
         cr_assert_leq(batches_until_gone(small), 2);
         end();
     }
 }
 
-/* Four callers bring a short call again and again; the long one has a fifth of the quarter that goes in turns. */
+/* A long call among callers who bring a row each, again and again. */
+typedef struct crowd {
+    size_t budget;
+    uint32_t long_tokens, short_tokens;
+    size_t n_callers;
+} crowd;
+
+static const crowd CROWDS[] = {
+    {480, 40, 40, 4},   {480, 20, 20, 32},  {480, 20, 20, 63},   {192, 100, 100, 2},  {192, 100, 60, 4},
+    {384, 100, 100, 4}, {768, 256, 90, 20}, {1536, 400, 90, 20}, {1536, 512, 512, 4}, {192, 300, 90, 3},
+};
+
+static size_t rows_of_the_long_one(const crowd *c, size_t n_batches)
+{
+    enum { MAX_CALLERS = 63 };
+    static enc_row rows[MAX_ROWS];
+    static enc_line lines[1 + MAX_CALLERS];
+    enc_row one = {.n_ids = c->short_tokens};
+    enc_plan plan = {.budget = c->budget, .n_threads = 2};
+    enc_pick picks[MANY];
+    for (size_t i = 0; i < MAX_ROWS; i++)
+        rows[i] = (enc_row){.n_ids = c->long_tokens};
+    for (size_t l = 0; l <= c->n_callers; l++) {
+        cr_assert_eq(enc_line_init(&lines[l], l ? &one : rows, l ? 1 : MAX_ROWS, 0, NULL), RRK_OK);
+        enc_plan_join(&plan, &lines[l]);
+    }
+    for (size_t b = 0; b < n_batches; b++) {
+        cr_assert_gt(enc_plan_cut(&plan, picks, MANY), 0);
+        for (size_t l = 1; l <= c->n_callers; l++) {
+            if (lines[l].waiting)
+                continue;
+            enc_line_free(&lines[l]);
+            cr_assert_eq(enc_line_init(&lines[l], &one, 1, 0, NULL), RRK_OK);
+            enc_plan_join(&plan, &lines[l]);
+        }
+    }
+    size_t n_given = lines[0].next;
+    for (size_t l = 0; l <= c->n_callers; l++)
+        enc_line_free(&lines[l]);
+    return n_given;
+}
+
+/* Of the quarters of all batches it has its part, whether its rows fit into one quarter or not. */
 Test(plan, a_long_call_moves_however_many_short_ones_come)
 {
-    begin(480, 2);
-    enum { N_BATCHES = 60, N_SMALL = 4, ROWS_A_BATCH = 12 };
-    static enc_row rows[MAX_ROWS];
-    for (size_t i = 0; i < MAX_ROWS; i++)
-        rows[i] = (enc_row){.n_ids = 40};
-    enc_line *large = &f.lines[0];
-    f.n_lines = 1 + N_SMALL;
-    cr_assert_eq(enc_line_init(large, rows, MAX_ROWS, NULL), RRK_OK);
-    enc_plan_join(&f.plan, large);
-    enc_pick picks[MANY];
-    for (size_t b = 0; b < N_BATCHES; b++) {
-        for (size_t s = 1; s <= N_SMALL; s++) {
-            if (f.lines[s].waiting)
-                continue;
-            enc_line_free(&f.lines[s]);
-            cr_assert_eq(enc_line_init(&f.lines[s], rows, 3, NULL), RRK_OK);
-            enc_plan_join(&f.plan, &f.lines[s]);
-        }
-        cr_assert_eq(enc_plan_cut(&f.plan, picks, MANY), ROWS_A_BATCH);
+    enum { N_BATCHES = 600 };
+    for (size_t i = 0; i < RRK_COUNT(CROWDS); i++) {
+        const crowd *c = &CROWDS[i];
+        size_t round = c->long_tokens + c->n_callers * c->short_tokens;
+        size_t least = RRK_MIN(N_BATCHES * (c->budget / 4) / round, (size_t)MAX_ROWS);
+        size_t got = rows_of_the_long_one(c, N_BATCHES);
+        cr_assert_geq(got + 1, least, "crowd %zu: %zu of %zu rows", i, got, least);
     }
-    cr_assert_geq(large->next, N_BATCHES * ROWS_A_BATCH / 4 / (1 + N_SMALL), "%zu rows", large->next);
+}
+
+/* What was saved up for a long row that has left does not hold up who is short. */
+Test(plan, credit_for_a_row_that_has_left_is_not_kept)
+{
+    begin(400, 1);
+    static enc_row rows[MAX_ROWS], huge = {.n_ids = 5000};
+    for (size_t i = 0; i < MAX_ROWS; i++)
+        rows[i] = (enc_row){.n_ids = 10};
+    f.n_lines = 3;
+    cr_assert_eq(enc_line_init(&f.lines[0], &huge, 1, 0, NULL), RRK_OK);
+    enc_plan_join(&f.plan, &f.lines[0]);
+    enc_pick picks[MANY];
+    for (size_t l = 1; l < 3; l++) {
+        cr_assert_eq(enc_line_init(&f.lines[l], rows, MAX_ROWS, 0, NULL), RRK_OK);
+        enc_plan_join(&f.plan, &f.lines[l]);
+    }
+    for (size_t b = 0; b < 8; b++)
+        cr_assert_eq(enc_plan_cut(&f.plan, picks, MANY), 40);
+    cr_assert_eq(f.lines[0].next, 0);
+    enc_plan_leave(&f.plan, &f.lines[0]);
+    size_t next = f.lines[2].next;
+    cr_assert_eq(enc_plan_cut(&f.plan, picks, MANY), 40);
+    cr_assert_leq(f.lines[2].next - next, 6);
+    end();
+}
+
+Test(plan, what_is_beside_a_row_counts)
+{
+    enc_row rows[20];
+    for (size_t i = 0; i < RRK_COUNT(rows); i++)
+        rows[i] = (enc_row){.n_ids = 6};
+    begin(100, 1);
+    f.n_lines = 1;
+    cr_assert_eq(enc_line_init(&f.lines[0], rows, RRK_COUNT(rows), 4, NULL), RRK_OK);
+    enc_plan_join(&f.plan, &f.lines[0]);
+    cr_assert_eq(f.plan.n_tokens, 200);
+    enc_pick picks[MANY];
+    cr_assert_eq(enc_plan_cut(&f.plan, picks, MANY), 10);
+    cr_assert_eq(f.plan.n_tokens, 100);
     end();
 }
 
@@ -200,15 +269,15 @@ Test(plan, calls_of_one_size_take_turns)
     begin(480, 2);
     for (size_t l = 0; l < 4; l++)
         add_line(MAX_ROWS, 1, 1);
-    /* First the one with the least left, then the others in turns. */
+    /* First all in turns, a row each, then the one with the least left. */
     enc_pick picks[MANY];
     size_t n = enc_plan_cut(&f.plan, picks, MANY), got[MAX_LINES] = {0};
     for (size_t i = 0; i < n; i++)
         got[picks[i].line - f.lines]++;
     cr_assert_eq(n, 480);
-    cr_assert_eq(got[0], 360);
+    cr_assert_eq(got[0], 30 + 360);
     for (size_t l = 1; l < 4; l++)
-        cr_assert_eq(got[l], 40);
+        cr_assert_eq(got[l], 30);
     end();
 }
 

@@ -160,6 +160,8 @@ rrk_status rrk_encoder_get_info(const rrk_encoder *encoder, rrk_encoder_info *in
     info->head = encoder->head;
     info->d_model = FAKE_DIM;
     snprintf(info->name, sizeof info->name, "%s", encoder->name);
+    snprintf(info->fingerprint, sizeof info->fingerprint, "%s",
+             encoder->fingerprint ? encoder->fingerprint : encoder->name);
     return RRK_OK;
 }
 

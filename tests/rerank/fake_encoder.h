@@ -18,6 +18,7 @@ struct rrk_encoder {
     const char *query_prompt;
     const char *passage_prompt;
     const char *name;
+    const char *fingerprint; /* NULL: the name */
     /* What it saw. */
     size_t n_calls;
     size_t n_rows;

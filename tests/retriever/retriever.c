@@ -169,7 +169,7 @@ Test(retriever, an_interrupted_embedding_goes_on_where_it_stopped)
     rrk_store_info info = {.size = sizeof info};
     cr_assert_eq(rrk_store_get_info(s.store, &info, &err), RRK_OK);
     cr_assert_eq(info.n_vectors, N);
-    cr_assert_str_eq(info.vector_model, "fake-1");
+    cr_assert_str_eq(info.vector_model, "fake-1 fake-1");
     scratch_close(&s);
 }
 
@@ -192,6 +192,44 @@ Test(retriever, vectors_of_two_models_do_not_mix)
     cr_assert_eq(rrk_embed_passages(s.store, &two, 0, NULL, NULL, NULL, &err), RRK_E_INVALID);
     cr_assert_eq(rrk_embed_passages(s.store, &two, 1, NULL, NULL, NULL, &err), RRK_OK, "%s", err.message);
     cr_assert_eq(rrk_retriever_open(&retriever, "dense", s.store, &options, &err), RRK_OK, "%s", err.message);
+    rrk_retriever_close(retriever);
+    scratch_close(&s);
+}
+
+Test(retriever, vectors_are_known_by_the_fingerprint_and_not_by_the_folder)
+{
+    scratch s = scratch_open();
+    scratch_put(&s, "a", "w1");
+    rrk_encoder one = fake_encoder(RRK_HEAD_EMBEDDING, 64), moved = one, changed = one;
+    one.fingerprint = moved.fingerprint = "0011";
+    moved.name = "fake in another folder";
+    changed.fingerprint = "2233";
+    embed(&s, &one);
+    scratch_put(&s, "b", "w2");
+    embed(&s, &moved);
+    cr_assert_eq(moved.n_rows, 1);
+    rrk_retriever_close(open_kind("dense", &s, &moved));
+    rrk_error err;
+    cr_assert_eq(rrk_embed_passages(s.store, &changed, 0, NULL, NULL, NULL, &err), RRK_E_INVALID);
+    cr_assert(strstr(err.message, "0011") && strstr(err.message, "2233") && strstr(err.message, "prompts") &&
+                  strstr(err.message, "--replace"),
+              "%s", err.message);
+    scratch_close(&s);
+}
+
+Test(retriever, failure_leaves_no_candidates)
+{
+    scratch s = scratch_open();
+    scratch_put(&s, "a", "w1");
+    rrk_retriever *retriever = open_kind("bm25", &s, NULL);
+    rrk_candidate found[3];
+    for (int i = 0; i < 3; i++) {
+        size_t n = 3;
+        cr_assert_eq(rrk_retriever_retrieve(i == 0 ? NULL : retriever, rrk_text_of(i == 1 ? " " : "w1"),
+                                            i == 2 ? NULL : found, &n, NULL),
+                     RRK_E_INVALID);
+        cr_assert_eq(n, 0);
+    }
     rrk_retriever_close(retriever);
     scratch_close(&s);
 }

@@ -156,6 +156,21 @@ Test(vectors, are_those_of_one_model_until_replaced)
     scratch_close(&s);
 }
 
+Test(vectors, of_an_identity_without_a_fingerprint_are_refused_with_what_to_do)
+{
+    scratch s = scratch_open();
+    cr_assert_eq(scratch_put(&s, "a", "", "x"), RRK_OK);
+    cr_assert_eq(store_vectors_begin(s.store, "minilm-1f2e3d4c", 2, false, &s.err), RRK_OK);
+    give_vector(&s, 1);
+    cr_assert_eq(store_vectors_begin(s.store, "minilm-1f2e3d4c 0011", 2, false, &s.err), RRK_E_INVALID);
+    cr_assert(strstr(s.err.message, "before fingerprints") && strstr(s.err.message, "--replace"), "%s", s.err.message);
+    cr_assert_eq(store_vectors_begin(s.store, "minilm-1f2e3d4c 0011", 2, true, &s.err), RRK_OK);
+    give_vector(&s, 1);
+    cr_assert_eq(store_vectors_begin(s.store, "my copy 0011", 2, false, &s.err), RRK_OK, "%s", s.err.message);
+    cr_assert_eq(scratch_info(&s).n_vectors, 1);
+    scratch_close(&s);
+}
+
 Test(vectors, load_in_the_order_of_rows)
 {
     scratch s = scratch_open();

@@ -32,7 +32,8 @@ static rrk_status fake_table(enc_device *device, const enc_weight *weight, enc_t
 static rrk_status fake_linear(enc_device *device, const enc_weight *const *parts, const enc_weight *const *biases,
                               size_t n_parts, enc_linear **out, rrk_error *err)
 {
-    *out = NULL;
+    static char any; /* a model asks whether it has a layer */
+    *out = (enc_linear *)&any;
     return RRK_OK;
 }
 

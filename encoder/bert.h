@@ -71,4 +71,12 @@ size_t enc_mvp_block_query_floats(const enc_config *config, size_t n_tokens);
 rrk_status enc_mvp_block_query(const enc_bert *bert, enc_session *session, const enc_batch *batch, const enc_stop *stop,
                                float *out, rrk_error *err);
 
+/* mvp_maxsim.c: how near tokens come to tokens. Rows are [n, d]. */
+void enc_mvp_unit_rows(float *rows, size_t n, size_t d);
+/*
+ * The mean over the query's inner tokens, without the first and the last, of the largest dot product with any row of
+ * the passage; 0 if there are none.
+ */
+float enc_mvp_maxsim(const float *query, size_t n_query, const float *passage, size_t n_passage, size_t d);
+
 #endif

@@ -50,6 +50,8 @@ typedef struct enc_mvp_config {
     bool shares_keys;   /* views look at the backbone's keys and values of tokens, not at some of their own */
     uint32_t view_from; /* the backbone's layer beside which the first view layer stands */
     float cosine_scale;
+    float maxsim_scale;    /* 0: no such term */
+    uint32_t maxsim_layer; /* the states that enter this layer, or with n_layers the last ones */
 } enc_mvp_config;
 
 typedef struct enc_config {

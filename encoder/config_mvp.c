@@ -46,7 +46,8 @@ static rrk_status read_choice(const json_t *json, const char *key, const char *c
 
 static rrk_status refuse_block_keys(const json_t *json, rrk_error *err)
 {
-    static const char *const KEYS[] = {"mvp_cosine_scale", "mvp_view_from", "mvp_view_kv"};
+    static const char *const KEYS[] = {"mvp_cosine_scale", "mvp_view_from", "mvp_view_kv", "mvp_maxsim_scale",
+                                       "mvp_maxsim_layer"};
     for (size_t i = 0; i < RRK_COUNT(KEYS); i++) {
         if (is_given(json, KEYS[i]))
             return base_fail(err, RRK_E_FORMAT, 0, "%s: '%s' without \"mvp_attention\": \"block\"", FILE_NAME, KEYS[i]);
@@ -57,8 +58,12 @@ static rrk_status refuse_block_keys(const json_t *json, rrk_error *err)
 static rrk_status read_block(enc_config *c, const json_t *json, rrk_error *err)
 {
     static const char *const KV[] = {"own", "backbone"};
-    enc_json_range from = {"mvp_view_from", 0, c->n_layers - 1, false};
+    enc_json_range from = {"mvp_view_from", 0, c->n_layers - 1, false},
+                   maxsim = {"mvp_maxsim_layer", 0, c->n_layers, false};
+    c->mvp.maxsim_layer = c->n_layers;
     RRK_TRY(enc_json_uint(json, FILE_NAME, &from, &c->mvp.view_from, err));
+    RRK_TRY(enc_json_uint(json, FILE_NAME, &maxsim, &c->mvp.maxsim_layer, err));
+    RRK_TRY(read_scale(json, "mvp_maxsim_scale", 0, 0, &c->mvp.maxsim_scale, err));
     RRK_TRY(read_choice(json, "mvp_view_kv", KV, &c->mvp.shares_keys, err));
     return read_scale(json, "mvp_cosine_scale", 1, 0, &c->mvp.cosine_scale, err);
 }

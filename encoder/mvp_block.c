@@ -76,9 +76,25 @@ static size_t n_key_cols(const enc_config *c)
     return (c->mvp.shares_keys ? 3 : 2) * (size_t)c->d_model;
 }
 
+static size_t n_key_floats(const enc_config *c, size_t n_tokens)
+{
+    return n_view_layers(c) * n_tokens * n_key_cols(c);
+}
+
+static bool has_maxsim(const enc_config *c)
+{
+    return c->mvp.maxsim_scale > 0;
+}
+
 size_t enc_mvp_block_query_floats(const enc_config *c, size_t n_tokens)
 {
-    return c->d_model + n_view_layers(c) * n_tokens * n_key_cols(c);
+    return c->d_model + n_key_floats(c, n_tokens) + (has_maxsim(c) ? n_tokens * c->d_model : 0);
+}
+
+/* Unit vectors of the tokens that a query was kept with. */
+static const float *query_tokens(const enc_config *c, const enc_query *query)
+{
+    return query->kept + c->d_model + n_key_floats(c, query->n_tokens);
 }
 
 /* NULL: none beside the backbone's layer i. */
@@ -109,17 +125,29 @@ static rrk_status means(const enc_bert *b, enc_session *session, float *out, rrk
     return b->ops->download(session, ENC_SLOT_POOLED, out, err);
 }
 
-/* --- the query: its mean, then its keys and values by layer --- */
+/* If what is about to enter layer i (or, after the last one, has left it) is what maxsim looks at. */
+static rrk_status take_tokens(const enc_bert *b, size_t i, enc_session *session, size_t n_tokens, float *out,
+                              rrk_error *err)
+{
+    if (!has_maxsim(b->config) || i != b->config->mvp.maxsim_layer)
+        return RRK_OK;
+    RRK_TRY(b->ops->download_tokens(session, ENC_SLOT_X, out, err));
+    enc_mvp_unit_rows(out, n_tokens, b->config->d_model);
+    return RRK_OK;
+}
+
+/* --- the query: its mean, then its keys and values by layer, then its tokens for maxsim --- */
 
 rrk_status enc_mvp_block_query(const enc_bert *b, enc_session *session, const enc_batch *batch, const enc_stop *stop,
                                float *out, rrk_error *err)
 {
     const enc_config *c = b->config;
-    float *keys = out + c->d_model;
+    float *keys = out + c->d_model, *tokens = keys + n_key_floats(c, batch->n_tokens);
     RRK_TRY(enc_bert_begin(b, session, batch, err));
     for (size_t i = 0; i < c->n_layers; i++) {
         if (stop->asked(stop->ctx))
             return RRK_E_CANCELLED;
+        RRK_TRY(take_tokens(b, i, session, batch->n_tokens, tokens, err));
         RRK_TRY(attend(b, i, session, err));
         if (view_layer(b, i)) {
             RRK_TRY(b->ops->download_tokens(session, slot_of_keys(c), keys, err));
@@ -127,6 +155,7 @@ rrk_status enc_mvp_block_query(const enc_bert *b, enc_session *session, const en
         }
         RRK_TRY(finish(b, i, session, err));
     }
+    RRK_TRY(take_tokens(b, c->n_layers, session, batch->n_tokens, tokens, err));
     return means(b, session, out, err);
 }
 
@@ -141,6 +170,7 @@ typedef struct pass {
     uint32_t *start;   /* [n_seqs + 1] */
     enc_kept *queries; /* [n_seqs] of the layer at hand */
     float *means;      /* [n_seqs, d_model] */
+    float *tokens;     /* [n_tokens, d_model] for maxsim; owned */
 } pass;
 
 static void free_pass(pass *p)
@@ -149,6 +179,7 @@ static void free_pass(pass *p)
     base_free(p->start);
     base_free(p->queries);
     base_free(p->means);
+    base_free(p->tokens);
 }
 
 static rrk_status make_views(pass *p, rrk_error *err)
@@ -168,11 +199,21 @@ static rrk_status make_views(pass *p, rrk_error *err)
     return RRK_OK;
 }
 
+static rrk_status make_tokens(pass *p, rrk_error *err)
+{
+    size_t row = p->bert->config->d_model * sizeof *p->tokens;
+    if (!has_maxsim(p->bert->config))
+        return RRK_OK;
+    p->tokens = base_alloc(p->passages->n_tokens, row);
+    return p->tokens ? RRK_OK : base_fail_nomem(err, p->passages->n_tokens * row);
+}
+
 /* From here on both batches have their room, and what slots hold stays there whichever of them begins. */
 static rrk_status begin(pass *p, rrk_error *err)
 {
     const enc_ops *ops = p->bert->ops;
     RRK_TRY(make_views(p, err));
+    RRK_TRY(make_tokens(p, err));
     RRK_TRY(ops->begin(p->session, p->passages, err));
     RRK_TRY(ops->begin(p->session, &p->views, err));
     RRK_TRY(ops->embed(p->session, ENC_SLOT_VIEWS, p->bert->block.views, NULL, NULL, NULL, err));
@@ -220,6 +261,19 @@ static float cosine_with_query(const pass *p, size_t s)
     return (float)sum;
 }
 
+/* What the views' scores are added to. */
+static float base_score(const pass *p, size_t s)
+{
+    const enc_config *c = p->bert->config;
+    const enc_query *query = p->passages->queries[s];
+    float base = c->mvp.cosine_scale * cosine_with_query(p, s);
+    if (!has_maxsim(c))
+        return base;
+    size_t start = p->passages->start[s], n = p->passages->start[s + 1] - start;
+    const float *tokens = p->tokens + start * c->d_model;
+    return base + c->mvp.maxsim_scale * enc_mvp_maxsim(query_tokens(c, query), query->n_tokens, tokens, n, c->d_model);
+}
+
 /* A row: its views, then what they all add to their scores. Rows grow by that one float, so the last one moves first. */
 static rrk_status take_rows(pass *p, float *out, rrk_error *err)
 {
@@ -230,7 +284,7 @@ static rrk_status take_rows(pass *p, float *out, rrk_error *err)
     RRK_TRY(b->ops->download_tokens(p->session, ENC_SLOT_VIEWS, out, err));
     for (size_t s = p->passages->n_seqs; s-- > 0;) {
         memmove(out + s * (n + 1), out + s * n, n * sizeof *out);
-        out[s * (n + 1) + n] = b->config->mvp.cosine_scale * cosine_with_query(p, s);
+        out[s * (n + 1) + n] = base_score(p, s);
     }
     return RRK_OK;
 }
@@ -243,11 +297,13 @@ rrk_status enc_mvp_block_run(const enc_bert *b, enc_session *session, const enc_
     for (size_t i = 0; i < b->config->n_layers; i++) {
         if (stop->asked(stop->ctx))
             return RRK_E_CANCELLED;
+        RRK_TRY(take_tokens(b, i, session, batch->n_tokens, p.tokens, err));
         RRK_TRY(attend(b, i, session, err));
         const enc_view_layer *l = view_layer(b, i);
         if (l)
             RRK_TRY(run_views(&p, i, l, err));
         RRK_TRY(finish(b, i, session, err));
     }
+    RRK_TRY(take_tokens(b, b->config->n_layers, session, batch->n_tokens, p.tokens, err));
     return take_rows(&p, out, err);
 }

@@ -15,8 +15,7 @@ static bool contains_any(const char *name, const char *const *parts, size_t n)
 enc_role enc_role_of(const enc_weight *weight)
 {
     static const char SUFFIX[] = ".weight";
-    static const char *const SMALL[] = {"pooler.", "classifier.", "mvp.decoder.", "token_type_embeddings.",
-                                        "relative_attention_bias."};
+    static const char *const SMALL[] = {"pooler.", "classifier.", "token_type_embeddings.", "relative_attention_bias."};
     static const char *const TABLES[] = {"_embeddings.", "embed_tokens.", "shared.", "lm_head."};
     size_t len = strlen(weight->name), suffix = sizeof SUFFIX - 1;
     bool is_weight = len > suffix && strcmp(weight->name + len - suffix, SUFFIX) == 0;

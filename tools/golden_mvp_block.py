@@ -14,11 +14,12 @@ from golden_bert import U, rng
 from golden_t5 import VOCAB, build_mvp_bert, layer_norm, mvp_bert_anchor, view_scores
 from torch.nn.functional import cosine_similarity, gelu, linear, scaled_dot_product_attention
 
-# name, layers, decoder layers, d_model, heads, d_ff, views, view_from, view_kv, cosine_scale, score_scale
-SHAPES = [("own", 3, 2, 64, 4, 128, 4, 0, "own", 1.0, 0.125),
-          ("late", 3, 1, 64, 4, 128, 4, 2, "own", 0.5, 0.125),
-          ("shared", 3, 1, 64, 4, 128, 4, 1, "backbone", 2.0, 0.05),
-          ("one", 2, 1, 48, 2, 100, 1, 0, "backbone", 1.0, 0.125)]  # heads of 24 fill no vector
+# name, layers, decoder layers, d_model, heads, d_ff, views, view_from, view_kv, cosine_scale, score_scale,
+# maxsim_scale, maxsim_layer
+SHAPES = [("own", 3, 2, 64, 4, 128, 4, 0, "own", 1.0, 0.125, 0.0, 3),
+          ("late", 3, 1, 64, 4, 128, 4, 2, "own", 0.5, 0.125, 3.0, 3),
+          ("shared", 3, 1, 64, 4, 128, 4, 1, "backbone", 2.0, 0.05, 0.5, 1),
+          ("one", 2, 1, 48, 2, 100, 1, 0, "backbone", 1.0, 0.125, 0.25, 0)]  # heads of 24 fill no vector
 QUERY_TOKENS = {"own": 12, "late": 66, "shared": 3, "one": 17}
 LENGTHS = [3, 7, 16, 17, 31, 33, 64, 65, 100, 127, 128, 9, 200, 250]
 LONG_LIST = 300
@@ -40,7 +41,7 @@ def states(model, ids):
 
 def run_views(w, shape, query, passage):
     """The vectors [m, d] of one pair."""
-    _, n_layers, _, d, heads, _, _, view_from, kv, _, _ = shape
+    _, n_layers, _, d, heads, _, _, view_from, kv = shape[:9]
     v = w["mvp.views"]
     for i in range(view_from, n_layers):
         own = f"mvp.view_layer.{i}."
@@ -57,13 +58,21 @@ def run_views(w, shape, query, passage):
     return v
 
 
+def maxsim(query, passage):
+    """Tokens of the query without the first and the last, each at its nearest token of the passage."""
+    cosines = cosine_similarity(query[1:-1, None], passage[None], dim=-1)
+    return cosines.max(1).values.mean()
+
+
 def scores_of(model, w, shape, query, passages):
     """Each view's score of each passage of a list: [n, m]."""
-    _, _, n_decoder, _, heads, _, m, _, _, cosine_scale, score_scale = shape
+    _, _, n_decoder, _, heads, _, m, _, _, cosine_scale, score_scale, maxsim_scale, maxsim_layer = shape
     vectors = torch.stack([run_views(w, shape, query, p) for p in passages])
     anchors = torch.stack([mvp_bert_anchor(w, vectors[:, k], n_decoder, heads) for k in range(m)])
     base = torch.stack([cosine_similarity(query[-1].mean(0), p[-1].mean(0), dim=0) for p in passages])
-    return cosine_scale * base[:, None] + score_scale * view_scores(vectors, anchors)
+    near = torch.stack([maxsim(query[maxsim_layer], p[maxsim_layer]) for p in passages])
+    base = cosine_scale * base + maxsim_scale * near
+    return base[:, None] + score_scale * view_scores(vectors, anchors)
 
 
 def main():

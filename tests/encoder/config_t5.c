@@ -80,6 +80,9 @@ static const struct {
     {BLOCK(",\"mvp_view_from\":1"), BLOCK(",\"mvp_view_from\":2"), "mvp_view_from"},
     {BLOCK(",\"mvp_cosine_scale\":0"), BLOCK(",\"mvp_cosine_scale\":-0.01"), "mvp_cosine_scale"},
     {BLOCK(",\"mvp_cosine_scale\":8388608"), BLOCK(",\"mvp_cosine_scale\":8388609"), "mvp_cosine_scale"},
+    {BLOCK(",\"mvp_maxsim_scale\":0"), BLOCK(",\"mvp_maxsim_scale\":-0.01"), "mvp_maxsim_scale"},
+    {BLOCK(",\"mvp_maxsim_layer\":2"), BLOCK(",\"mvp_maxsim_layer\":3"), "mvp_maxsim_layer"},
+    {BLOCK(",\"mvp_maxsim_scale\":1"), MVP_BERT(",\"n_views\":1,\"mvp_maxsim_scale\":1"), "mvp_maxsim_scale"},
     {BLOCK(",\"mvp_view_kv\":\"own\""), MVP_BERT(",\"n_views\":1,\"mvp_view_kv\":\"own\""), "mvp_view_kv"},
     {BLOCK(""), MVP_BERT(",\"n_views\":1,\"mvp_view_from\":0"), "mvp_view_from"},
     {BLOCK(",\"mvp_calibration\":[1e-9,0]"), BLOCK(",\"mvp_calibration\":[0,0]"), "mvp_calibration"},
@@ -134,6 +137,7 @@ Test(config_t5, the_block_layout_has_defaults_and_keys)
 {
     enc_config plain RRK_AUTO(enc_config_free) = read_good(BLOCK(""));
     cr_assert(plain.mvp.is_block && !plain.mvp.shares_keys && plain.mvp.view_from == 0 && plain.mvp.cosine_scale == 1);
+    cr_assert(plain.mvp.maxsim_scale == 0 && plain.mvp.maxsim_layer == 2);
     enc_config c RRK_AUTO(enc_config_free) = read_good(
         BLOCK(",\"mvp_view_from\":1,\"mvp_view_kv\":\"backbone\",\"mvp_cosine_scale\":2,\"mvp_calibration\":[3,-4]"));
     cr_assert(c.mvp.shares_keys && c.mvp.view_from == 1 && c.mvp.cosine_scale == 2);

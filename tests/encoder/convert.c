@@ -203,7 +203,7 @@ Test(convert, a_tensors_role_is_told_by_its_name_and_shape)
         {"encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight", 2, ENC_ROLE_OTHER},
         {"bert.pooler.dense.weight", 2, ENC_ROLE_OTHER},
         {"classifier.weight", 2, ENC_ROLE_OTHER},
-        {"mvp.decoder.0.cross.query.weight", 2, ENC_ROLE_OTHER},
+        {"mvp.decoder.0.cross.query.weight", 2, ENC_ROLE_MATRIX},
         {"mvp.views", 2, ENC_ROLE_OTHER},
         {"mvp.start", 1, ENC_ROLE_OTHER},
         {"embeddings.LayerNorm.weight", 1, ENC_ROLE_OTHER},

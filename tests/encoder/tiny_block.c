@@ -8,11 +8,14 @@
 
 const block_shape BLOCK_SHAPES[BLOCK_N_SHAPES] = {
     {SHAPE("own", 3, 2, 64, 4, 16, 128), 4, 0, 12, ""},
-    {SHAPE("late", 3, 1, 64, 4, 16, 128), 4, 2, 66, ",\"mvp_view_from\":2,\"mvp_cosine_scale\":0.5"},
+    {SHAPE("late", 3, 1, 64, 4, 16, 128), 4, 2, 66,
+     ",\"mvp_view_from\":2,\"mvp_cosine_scale\":0.5,\"mvp_maxsim_scale\":3"},
     {SHAPE("shared", 3, 1, 64, 4, 16, 128), 4, 1, 3,
-     ",\"mvp_view_from\":1,\"mvp_view_kv\":\"backbone\",\"mvp_cosine_scale\":2,\"mvp_score_scale\":0.05"},
+     ",\"mvp_view_from\":1,\"mvp_view_kv\":\"backbone\",\"mvp_cosine_scale\":2,\"mvp_score_scale\":0.05"
+     ",\"mvp_maxsim_scale\":0.5,\"mvp_maxsim_layer\":1"},
     {SHAPE("one", 2, 1, 48, 2, 24, 100), 1, 0, 17,
-     ",\"mvp_view_from\":0,\"mvp_view_kv\":\"backbone\",\"mvp_score_scale\":0.125"},
+     ",\"mvp_view_from\":0,\"mvp_view_kv\":\"backbone\",\"mvp_score_scale\":0.125"
+     ",\"mvp_maxsim_scale\":0.25,\"mvp_maxsim_layer\":0"},
 };
 
 void block_write(folder *f, const block_shape *shape, const char *break_tensor, const char *more)

@@ -36,15 +36,29 @@ static bool put_flag(base_buf *out, const char *field, size_t len)
     return base_buf_printf(out, NULL, "--%s", name) == RRK_OK;
 }
 
+/* A name at the message's begin, or behind the folder or file that it is about; how much of the message that was. */
+static size_t put_first(base_buf *out, const char *message)
+{
+    size_t len = strcspn(message, " ");
+    if (put_flag(out, message, len))
+        return len;
+    const char *colon = strstr(message, ": ");
+    if (!colon)
+        return 0;
+    size_t before = (size_t)(colon - message) + strlen(": ");
+    len = strcspn(message + before, " ");
+    if (base_buf_append(out, message, before, NULL) == RRK_OK && put_flag(out, message + before, len))
+        return before + len;
+    out->len = 0;
+    return 0;
+}
+
 /* A name is quoted, or it is the message's first word. */
 void cli_name_options(rrk_error *err)
 {
     base_buf text RRK_AUTO(base_buf_free) = {.max = 2 * sizeof err->message};
     rrk_error was = *err;
-    const char *at = was.message;
-    size_t first = strcspn(at, " ");
-    if (put_flag(&text, at, first))
-        at += first;
+    const char *at = was.message + put_first(&text, was.message);
     while (*at) {
         const char *field = at + strlen(QUOTED);
         bool quoted = strncmp(at, QUOTED, strlen(QUOTED)) == 0;

@@ -1,5 +1,5 @@
 """Writes a checkpoint as a model folder: config.json, model.safetensors in f32 under the names of doc/mvp-bert.md, and
-the backbone's tokenizer files. `rrk convert --dtype int8` makes the small one of it.
+the backbone's vocabulary. `rrk convert --dtype int8` makes the small one of it.
 
 The calibration is a logistic fitted on the lists that choose: the share of relevant among candidates of a score."""
 
@@ -16,8 +16,10 @@ from .backbone import load_bert
 from .model import MvpBert
 from .train import Data
 
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json",
-                   "sentence_bert_config.json")
+COPIED = ("vocab.txt", "sentence_bert_config.json")
+TOKENIZER = {"tokenizer_class": "BertTokenizer", "do_lower_case": True, "tokenize_chinese_chars": True,
+             "strip_accents": None, "unk_token": "[UNK]", "sep_token": "[SEP]", "pad_token": "[PAD]",
+             "cls_token": "[CLS]", "mask_token": "[MASK]", "model_max_length": 512}
 BACKBONE_KEYS = ("hidden_act", "hidden_size", "intermediate_size", "layer_norm_eps", "max_position_embeddings",
                  "model_type", "num_attention_heads", "num_hidden_layers", "pad_token_id", "type_vocab_size",
                  "vocab_size", "position_embedding_type")
@@ -71,9 +73,9 @@ def write_folder(model: MvpBert, about: dict, backbone: Path, out: Path, fitted:
     (out / "config.json").write_text(json.dumps(keys, indent=2, sort_keys=True) + "\n")
     # The format key is what Hugging Face's loaders ask for.
     save_file(model.tensors(), out / "model.safetensors", metadata={"format": "pt"})
-    for name in TOKENIZER_FILES:
-        if (backbone / name).exists():
-            shutil.copyfile(backbone / name, out / name)
+    (out / "tokenizer_config.json").write_text(json.dumps(TOKENIZER) + "\n")
+    for name in COPIED:
+        shutil.copyfile(backbone / name, out / name)
 
 
 def main() -> None:

@@ -38,12 +38,10 @@ class TextScorer:
     max_query = 66  # with [CLS] and [SEP]
 
     def __init__(self, folder: Path, max_tokens: int):
-        from tokenizers import Tokenizer
+        from tokenizers import BertWordPieceTokenizer
 
         self.model, self.max_tokens = load_folder(folder), max_tokens
-        self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self.tokenizer.no_truncation()
-        self.tokenizer.no_padding()
+        self.tokenizer = BertWordPieceTokenizer(str(folder / "vocab.txt"), lowercase=True)
 
     def ids(self, texts: list[str], max_tokens: int) -> list[list[int]]:
         first, last = (self.tokenizer.token_to_id(name) for name in ("[CLS]", "[SEP]"))

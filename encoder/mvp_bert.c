@@ -4,7 +4,7 @@
  * the backbone. Its output is the view's anchor. There is no self-attention: over one position it is a constant.
  */
 #include "base/alloc.h"
-#include "encoder/heads.h"
+#include "encoder/bert.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -21,14 +21,8 @@ struct enc_mvp_layer {
     enc_norm *ffn_norm;
 };
 
-typedef struct source {
-    enc_device *device;
-    const enc_weights *weights;
-    const enc_config *config;
-} source;
-
 /* The start vector is a table of one row. */
-static rrk_status load_start(const source *s, enc_table **out, rrk_error *err)
+static rrk_status load_start(const enc_bert_source *s, enc_table **out, rrk_error *err)
 {
     size_t d = s->config->d_model;
     const enc_weight *start;
@@ -40,7 +34,7 @@ static rrk_status load_start(const source *s, enc_table **out, rrk_error *err)
     return s->device->ops->table(s->device, &row, out, err);
 }
 
-static rrk_status load_norm(const source *s, const char *name, enc_norm **out, rrk_error *err)
+static rrk_status load_norm(const enc_bert_source *s, const char *name, enc_norm **out, rrk_error *err)
 {
     char full[2 * MAX_NAME];
     size_t d = s->config->d_model;
@@ -52,7 +46,7 @@ static rrk_status load_norm(const source *s, const char *name, enc_norm **out, r
     return s->device->ops->norm(s->device, gain, shift, s->config->norm_eps, out, err);
 }
 
-static rrk_status load_cross(const source *s, size_t i, enc_cross **out, rrk_error *err)
+static rrk_status load_cross(const enc_bert_source *s, size_t i, enc_cross **out, rrk_error *err)
 {
     static const char *const PARTS[] = {"key.weight", "value.weight"};
     const enc_weight *weights[2], *bias;
@@ -67,7 +61,7 @@ static rrk_status load_cross(const source *s, size_t i, enc_cross **out, rrk_err
     return s->device->ops->cross(s->device, weights[0], weights[1], bias, out, err);
 }
 
-static rrk_status load_layer(const source *s, size_t i, enc_mvp_layer *out, rrk_error *err)
+static rrk_status load_layer(const enc_bert_source *s, size_t i, enc_mvp_layer *out, rrk_error *err)
 {
     char prefix[MAX_NAME], name[MAX_NAME];
     size_t d = s->config->d_model, ff = s->config->d_ff;
@@ -86,7 +80,7 @@ static rrk_status load_layer(const source *s, size_t i, enc_mvp_layer *out, rrk_
 rrk_status enc_mvp_head_load(enc_mvp_head *out, enc_device *device, const enc_config *config,
                              const enc_weights *weights, rrk_error *err)
 {
-    source s = {device, weights, config};
+    enc_bert_source s = {device, weights, config, ""};
     size_t n = config->mvp.n_decoder_layers;
     out->layers = base_calloc(n, sizeof *out->layers);
     if (!out->layers)

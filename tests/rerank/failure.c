@@ -9,21 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static rrk_reranker *open_with(const char *strategy, rrk_encoder *encoder)
-{
-    rrk_reranker_options options;
-    rrk_reranker_options_init(&options);
-    options.encoder = encoder;
-    rrk_reranker *reranker = NULL;
-    rrk_error err;
-    cr_assert_eq(rrk_reranker_open(&reranker, strategy, &options, &err), RRK_OK, "%s", err.message);
-    return reranker;
-}
-
 Test(failure, leaves_no_capacity_that_looks_like_a_count)
 {
     rrk_encoder encoder = fake_encoder(RRK_HEAD_CROSS, 64);
-    rrk_reranker *reranker = open_with("cross", &encoder);
+    rrk_reranker *reranker = fake_reranker("cross", &encoder);
     rrk_passage one = {.text = rrk_text_of("w1")};
     rrk_rank_options bad;
     rrk_rank_options_init(&bad);
@@ -43,7 +32,7 @@ Test(failure, leaves_no_capacity_that_looks_like_a_count)
 Test(failure, of_one_request_is_the_status_of_all)
 {
     rrk_encoder encoder = fake_encoder(RRK_HEAD_CROSS, 64);
-    rrk_reranker *reranker = open_with("cross", &encoder);
+    rrk_reranker *reranker = fake_reranker("cross", &encoder);
     rrk_passage one = {.text = rrk_text_of("w1")};
     rrk_hit hits[2];
     for (int has_handle = 0; has_handle < 2; has_handle++) {
@@ -61,7 +50,7 @@ Test(failure, of_one_request_is_the_status_of_all)
 Test(failure, of_views_leaves_no_hits_either)
 {
     rrk_encoder encoder = fake_encoder(RRK_HEAD_VIEWS, 64);
-    rrk_reranker *reranker = open_with("mvp", &encoder);
+    rrk_reranker *reranker = fake_reranker("mvp", &encoder);
     rrk_passage one = {.text = rrk_text_of("w1")};
     rrk_views views;
     rrk_views_init(&views);
@@ -82,7 +71,7 @@ Test(failure, of_views_leaves_no_hits_either)
 Test(failure, of_an_option_fills_stats_too)
 {
     rrk_encoder encoder = fake_encoder(RRK_HEAD_CROSS, 64);
-    rrk_reranker *reranker = open_with("cross", &encoder);
+    rrk_reranker *reranker = fake_reranker("cross", &encoder);
     rrk_passage one = {.text = rrk_text_of("w1")};
     rrk_hit hit;
     size_t n = 1;
@@ -101,7 +90,7 @@ Test(failure, of_an_option_fills_stats_too)
 Test(failure, names_the_argument_that_is_null)
 {
     rrk_encoder encoder = fake_encoder(RRK_HEAD_CROSS, 64);
-    rrk_reranker *reranker = open_with("cross", &encoder);
+    rrk_reranker *reranker = fake_reranker("cross", &encoder);
     size_t n = 0;
     rrk_error err;
     cr_assert_eq(rrk_reranker_rank(reranker, rrk_text_of("q"), NULL, 1, NULL, NULL, &n, &err), RRK_E_INVALID);
@@ -127,7 +116,7 @@ static rrk_status rank_slowly(patience *p, const char *strategy, bool damaged, r
 {
     enum { N = 20 };
     rrk_encoder encoder = fake_encoder(RRK_HEAD_CROSS, 64);
-    rrk_reranker *reranker = open_with(strategy, &encoder);
+    rrk_reranker *reranker = fake_reranker(strategy, &encoder);
     char *text = malloc(RANK_PACE_BYTES);
     memset(text, 'a', RANK_PACE_BYTES);
     rrk_passage passages[N];
@@ -172,7 +161,7 @@ static rrk_status rank_rows(size_t n_extra, rrk_error *err)
 {
     enum { CHUNKS = 64, N = RRK_RERANK_MAX_ROWS / CHUNKS };
     rrk_encoder encoder = fake_encoder(RRK_HEAD_CROSS, 8);
-    rrk_reranker *reranker = open_with("cross", &encoder);
+    rrk_reranker *reranker = fake_reranker("cross", &encoder);
     char *text = fake_words(0, 500);
     rrk_passage *passages = calloc(N + 1, sizeof *passages);
     rrk_hit *hits = calloc(N + 1, sizeof *hits);

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/text.h"
 
+#include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -303,4 +304,15 @@ rrk_status enc_embed(rrk_encoder *encoder, rrk_embed_kind kind, const rrk_text *
 {
     RRK_TRY(base_deadline_check(deadline, err));
     return rrk_encoder_embed(encoder, kind, texts, n_texts, out, err);
+}
+
+rrk_reranker *fake_reranker(const char *strategy, rrk_encoder *encoder)
+{
+    rrk_reranker_options options;
+    rrk_reranker_options_init(&options);
+    options.encoder = encoder;
+    rrk_reranker *reranker = NULL;
+    rrk_error err;
+    cr_assert_eq(rrk_reranker_open(&reranker, strategy, &options, &err), RRK_OK, "%s", err.message);
+    return reranker;
 }

@@ -9,6 +9,7 @@
 #define RRK_TESTS_RERANK_FAKE_ENCODER_H
 
 #include "encoder/encoder.h"
+#include <rrk/rerank.h>
 
 enum { FAKE_CLS = 1, FAKE_SEP = 2, FAKE_DIM = 32, FAKE_VIEWS = 2, FAKE_FIRST_VIEW = 50, FAKE_LAST = 64 };
 
@@ -44,6 +45,9 @@ struct rrk_encoder {
 };
 
 rrk_encoder fake_encoder(rrk_encoder_head head, size_t max_tokens);
+
+/* A reranker over it; a test fails that gets none. */
+rrk_reranker *fake_reranker(const char *strategy, rrk_encoder *encoder);
 
 /* "w<first> w<first+1> ... " of n words; the caller frees it (free). */
 char *fake_words(size_t first, size_t n);

@@ -40,16 +40,6 @@ static lists *make_lists(uint64_t seed)
     return l;
 }
 
-static rrk_reranker *open_with(const char *strategy, rrk_encoder *encoder)
-{
-    rrk_reranker_options options;
-    rrk_reranker_options_init(&options);
-    options.encoder = encoder;
-    rrk_reranker *reranker = NULL;
-    cr_assert_eq(rrk_reranker_open(&reranker, strategy, &options, NULL), RRK_OK);
-    return reranker;
-}
-
 Test(many, gives_what_single_calls_give)
 {
     static const char *const STRATEGIES[] = {"cross", "embedding"};
@@ -57,7 +47,7 @@ Test(many, gives_what_single_calls_give)
     cr_log_info("seed %llu", (unsigned long long)seed);
     for (int s = 0; s < 2; s++) {
         rrk_encoder encoder = fake_encoder(s ? RRK_HEAD_EMBEDDING : RRK_HEAD_CROSS, 64);
-        rrk_reranker *reranker = open_with(STRATEGIES[s], &encoder);
+        rrk_reranker *reranker = fake_reranker(STRATEGIES[s], &encoder);
         lists *l = make_lists(seed);
         rrk_error err;
         cr_assert_eq(rrk_reranker_rank_many(reranker, l->requests, N_REQUESTS, NULL, &err), RRK_OK, "%s", err.message);
@@ -79,7 +69,7 @@ Test(many, gives_what_single_calls_give)
 Test(many, names_the_request_that_is_wrong)
 {
     rrk_encoder encoder = fake_encoder(RRK_HEAD_CROSS, 64);
-    rrk_reranker *reranker = open_with("cross", &encoder);
+    rrk_reranker *reranker = fake_reranker("cross", &encoder);
     lists *l = make_lists(3);
     l->requests[17].query = rrk_text_of(" ");
     rrk_error err;
@@ -93,7 +83,7 @@ Test(many, a_failing_round_frees_everything)
 {
     rrk_encoder encoder = fake_encoder(RRK_HEAD_CROSS, 64);
     encoder.fail_call = 2;
-    rrk_reranker *reranker = open_with("cross", &encoder);
+    rrk_reranker *reranker = fake_reranker("cross", &encoder);
     lists *l = make_lists(5);
     rrk_error err;
     cr_assert_eq(rrk_reranker_rank_many(reranker, l->requests, N_REQUESTS, NULL, &err), RRK_E_DEVICE);
@@ -106,7 +96,7 @@ Test(many, a_nan_blames_its_request)
 {
     rrk_encoder encoder = fake_encoder(RRK_HEAD_CROSS, 64);
     encoder.nan_id = 199;
-    rrk_reranker *reranker = open_with("cross", &encoder);
+    rrk_reranker *reranker = fake_reranker("cross", &encoder);
     lists *l = make_lists(9);
     l->requests[40].query = rrk_text_of("w99");
     l->requests[40].n_passages = 5;

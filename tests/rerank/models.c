@@ -1,77 +1,17 @@
 /*
  * Strategies "mvp", "monot5" and "rankt5" over whole tiny models, by the public calls: what holds whatever the weights
- * are, and which models are refused.
+ * are. Which models are refused is in models_open.c.
  */
 #define RRK_EXPERIMENTAL
 #include "base/rng.h"
-#include "encoder/encoder.h"
+#include "model_rig.h"
 #include "tests/encoder/tiny_block.h"
 #include "tests/encoder/tiny_spiece.h"
-#include "tests/encoder/tiny_t5.h"
-#include <rrk/rerank.h>
-#include <rrk/runtime.h>
 
 #include <math.h>
 
 enum { N_PASSAGES = 40, TEXT_BYTES = 512 };
 static const uint64_t SEED = 20261124;
-
-typedef struct rig {
-    folder f;
-    rrk_encoder *encoder;
-    rrk_reranker *reranker;
-} rig;
-
-static rig rig_write(const char *shape)
-{
-    rig r = {.f = folder_new()};
-    for (size_t i = 0; i < BLOCK_N_SHAPES; i++) {
-        if (strcmp(BLOCK_SHAPES[i].bert.name, shape) == 0) {
-            block_write(&r.f, &BLOCK_SHAPES[i], NULL, ",\"mvp_calibration\":[2,-0.5]");
-            return r;
-        }
-    }
-    const t5_shape *s = t5_shape_of(shape);
-    t5_write(&r.f, s, NULL);
-    if (s->is_bert)
-        tiny_write_mvp_vocab(&r.f);
-    else
-        tiny_write_spiece(&r.f);
-    return r;
-}
-
-static rig rig_open_as(const char *shape, const char *strategy, const rrk_encoder_options *options)
-{
-    rig r = rig_write(shape);
-    rrk_error err;
-    cr_assert_eq(rrk_encoder_open(&r.encoder, r.f.dir, options, &err), RRK_OK, "%s", err.message);
-    rrk_reranker_options reranker;
-    rrk_reranker_options_init(&reranker);
-    reranker.encoder = r.encoder;
-    cr_assert_eq(rrk_reranker_open(&r.reranker, strategy, &reranker, &err), RRK_OK, "%s", err.message);
-    return r;
-}
-
-static rig rig_open_with(const char *shape, const char *strategy, size_t n_views, int n_threads)
-{
-    rrk_encoder_options options;
-    rrk_encoder_options_init(&options);
-    options.n_threads = n_threads;
-    options.n_views = n_views;
-    return rig_open_as(shape, strategy, &options);
-}
-
-static rig rig_open(const char *shape, const char *strategy, size_t n_views)
-{
-    return rig_open_with(shape, strategy, n_views, 2);
-}
-
-static void rig_close(rig *r)
-{
-    rrk_reranker_close(r->reranker);
-    rrk_encoder_close(r->encoder);
-    folder_remove(&r->f);
-}
 
 /* Passage i: between 1 and 30 words of its own. */
 static void write_text(char text[TEXT_BYTES], uint64_t i)
@@ -80,15 +20,6 @@ static void write_text(char text[TEXT_BYTES], uint64_t i)
     for (size_t w = 0; w < n; w++)
         at += (size_t)snprintf(text + at, TEXT_BYTES - at, "%sword%u", w ? " " : "",
                                20 + (unsigned)(base_rng_at(SEED + 1 + i, w) % 800));
-}
-
-static void rank(const rig *r, const rrk_passage *passages, size_t n, rrk_hit *hits)
-{
-    size_t n_hits = n;
-    rrk_error err;
-    cr_assert_eq(rrk_reranker_rank(r->reranker, rrk_text_of("word30 word31"), passages, n, NULL, hits, &n_hits, &err),
-                 RRK_OK, "%s", err.message);
-    cr_assert_eq(n_hits, n);
 }
 
 static const struct {
@@ -118,7 +49,7 @@ static void shuffle(rrk_passage *passages, size_t *from, size_t n, uint64_t roun
 static void scores_of(const rig *r, const rrk_passage *passages, size_t n, double *scores)
 {
     rrk_hit hits[N_PASSAGES];
-    rank(r, passages, n, hits);
+    rig_rank(r, passages, n, hits);
     for (size_t i = 0; i < n; i++)
         scores[hits[i].index] = hits[i].score;
 }
@@ -213,7 +144,7 @@ Test(models, identical_passages_have_equal_scores_and_keep_their_order)
         rrk_hit hits[N_PASSAGES];
         for (size_t i = 0; i < N_PASSAGES; i++)
             passages[i].text = rrk_text_of(i % 5 == 3 ? "word77 word78" : "word50 word51 word52 word53");
-        rank(&r, passages, N_PASSAGES, hits);
+        rig_rank(&r, passages, N_PASSAGES, hits);
         for (size_t i = 1; i < N_PASSAGES; i++) {
             bool same = (hits[i].index % 5 == 3) == (hits[i - 1].index % 5 == 3);
             cr_assert_eq(hits[i].score == hits[i - 1].score, same, "%s: %.9g, %.9g", MODELS[m].shape, hits[i].score,
@@ -230,7 +161,7 @@ Test(models, one_candidate_is_a_list_too)
         rig r = rig_open(MODELS[m].shape, MODELS[m].strategy, MODELS[m].n_views);
         rrk_passage one = {.text = rrk_text_of("word50")};
         rrk_hit hit;
-        rank(&r, &one, 1, &hit);
+        rig_rank(&r, &one, 1, &hit);
         cr_assert(hit.index == 0 && isfinite(hit.score));
         rig_close(&r);
     }
@@ -247,7 +178,7 @@ Test(models, passages_of_special_characters_alone_have_a_score)
         rrk_hit hits[RRK_COUNT(SPECIAL)];
         for (size_t i = 0; i < RRK_COUNT(SPECIAL); i++)
             passages[i].text = rrk_text_of(SPECIAL[i]);
-        rank(&r, passages, RRK_COUNT(SPECIAL), hits);
+        rig_rank(&r, passages, RRK_COUNT(SPECIAL), hits);
         for (size_t i = 0; i < RRK_COUNT(SPECIAL); i++)
             cr_assert(isfinite(hits[i].score), "%s: passage %zu", MODELS[m].shape, hits[i].index);
         rig_close(&r);
@@ -369,7 +300,7 @@ Test(models, calibrated_scores_are_probabilities_in_the_same_order)
         write_text(texts[i], i);
         passages[i].text = rrk_text_of(texts[i]);
     }
-    rank(&r, passages, N_PASSAGES, plain);
+    rig_rank(&r, passages, N_PASSAGES, plain);
     cr_assert_eq(rank_calibrated(&r, passages, N_PASSAGES, calibrated, &err), RRK_OK, "%s", err.message);
     for (size_t i = 0; i < N_PASSAGES; i++) {
         cr_assert_eq(calibrated[i].index, plain[i].index);
@@ -397,7 +328,7 @@ Test(models, the_longest_list_that_is_allowed_works)
         snprintf(texts[i], sizeof texts[i], "word%zu", 20 + i % 800);
         passages[i].text = rrk_text_of(texts[i]);
     }
-    rank(&r, passages, N, hits);
+    rig_rank(&r, passages, N, hits);
     for (size_t i = 1; i < N; i++) {
         cr_assert_leq(hits[i].score, hits[i - 1].score);
         if (hits[i].index % 800 == hits[i - 1].index % 800)
@@ -427,9 +358,9 @@ Test(models, monot5_and_rankt5_read_their_prompts)
     rig mono = rig_open("mono10", "monot5", 0), ranker = rig_open("mono10", "rankt5", 0);
     rrk_passage one = {.title = rrk_text_of("word50"), .text = rrk_text_of("word51")};
     rrk_hit hit;
-    rank(&mono, &one, 1, &hit);
+    rig_rank(&mono, &one, 1, &hit);
     cr_assert_float_eq(hit.score, answer(&mono, MONO, RRK_COUNT(MONO), true), 1e-5);
-    rank(&ranker, &one, 1, &hit);
+    rig_rank(&ranker, &one, 1, &hit);
     cr_assert_float_eq(hit.score, answer(&ranker, RANK, RRK_COUNT(RANK), false), 1e-5);
     rig_close(&mono);
     rig_close(&ranker);
@@ -449,175 +380,9 @@ Test(models, text_cannot_forge_a_view_or_an_end)
         enc_ids_free(&ids);
         rrk_passage one = {.text = rrk_text_of(HOSTILE[i])};
         rrk_hit hit;
-        rank(&r, &one, 1, &hit);
+        rig_rank(&r, &one, 1, &hit);
     }
     for (size_t k = 0; k < 4; k++)
         cr_assert_eq(enc_view_ids(r.encoder)[k], TINY_VOCAB - 1 - (int32_t)k);
     rig_close(&r);
-}
-
-/* --- what is refused --- */
-
-static void expect_refusal(rig *r, size_t n_views, rrk_status status, const char *part)
-{
-    rrk_encoder_options options;
-    rrk_encoder_options_init(&options);
-    options.n_threads = 1;
-    options.n_views = n_views;
-    rrk_encoder *encoder = NULL;
-    rrk_error err;
-    rrk_status got = rrk_encoder_open(&encoder, r->f.dir, &options, &err);
-    cr_assert_eq(got, status, "%s: %s", rrk_status_name(got), err.message);
-    cr_assert(status == RRK_OK || strstr(err.message, part), "%s", err.message);
-    rrk_encoder_close(encoder);
-}
-
-Test(models, views_are_as_many_as_the_vocabulary_has_tokens_for)
-{
-    rig t5 = rig_write("mvp10"), bert = rig_write("mvpbert"), embedder = rig_write("v10");
-    expect_refusal(&t5, 99, RRK_OK, "");
-    expect_refusal(&t5, 100, RRK_E_INVALID, "99");
-    expect_refusal(&bert, MVP_VOCAB_VIEWS, RRK_OK, "");
-    expect_refusal(&bert, MVP_VOCAB_VIEWS + 1, RRK_E_INVALID, "[unused7]");
-    expect_refusal(&embedder, 4, RRK_E_INVALID, "T5EncoderModel");
-    folder_remove(&t5.f);
-    folder_remove(&bert.f);
-    folder_remove(&embedder.f);
-    rig none = {.f = folder_new()};
-    t5_write(&none.f, t5_shape_of("mvp10"), &(t5_twist){.config = ",\"n_views\":0"});
-    tiny_write_spiece(&none.f);
-    expect_refusal(&none, 0, RRK_E_FORMAT, "n_views");
-    folder_remove(&none.f);
-}
-
-Test(models, a_checkpoint_named_like_the_papers_has_its_views)
-{
-    rig r = {.f = folder_new()};
-    t5_write(&r.f, t5_shape_of("mvp10"), &(t5_twist){.is_wrapped = true});
-    tiny_write_spiece(&r.f);
-    rrk_error err;
-    cr_assert_eq(rrk_encoder_open(&r.encoder, r.f.dir, NULL, &err), RRK_OK, "%s", err.message);
-    cr_assert(enc_head(r.encoder) == RRK_HEAD_VIEWS && enc_n_views(r.encoder) == RRK_ENCODER_DEFAULT_VIEWS);
-    rig_close(&r);
-}
-
-Test(models, a_tokenizer_of_another_family_is_refused)
-{
-    rig t5 = rig_write("mono10"), bert = rig_write("mvpbert");
-    cr_assert_eq(unlink(folder_path(&t5.f, "spiece.model")), 0);
-    expect_refusal(&t5, 0, RRK_E_NOTFOUND, "spiece.model");
-    tiny_write_mvp_vocab(&t5.f);
-    expect_refusal(&t5, 0, RRK_E_FORMAT, "T5");
-    folder_remove(&t5.f);
-    folder_remove(&bert.f);
-}
-
-Test(models, an_encoder_alone_embeds)
-{
-    rig r = rig_open("v10", "embedding", 0);
-    rrk_text text = rrk_text_of("word50 word51");
-    float out[64], want[64];
-    static const int32_t IDS[] = {50, 51, SPIECE_EOS};
-    rrk_error err = {0};
-    cr_assert_eq(rrk_encoder_embed(r.encoder, RRK_EMBED_PASSAGE, &text, 1, out, &err), RRK_OK, "%s", err.message);
-    enc_row row = {IDS, RRK_COUNT(IDS), RRK_COUNT(IDS), NULL};
-    cr_assert_eq(enc_run(r.encoder, &row, 1, want, NULL, &err), RRK_OK);
-    for (size_t i = 0; i < 64; i++)
-        cr_assert_float_eq(out[i], want[i], 1e-6);
-    rrk_passage passages[2] = {{.text = rrk_text_of("word50")}, {.text = rrk_text_of("word30 word31")}};
-    rrk_hit hits[2];
-    rank(&r, passages, 2, hits);
-    cr_assert(hits[0].index == 1 && hits[0].score > 1 - 1e-5, "the query itself: %g", hits[0].score);
-    rig_close(&r);
-}
-
-static int cancel_at(void *ctx)
-{
-    return --*(int *)ctx < 0;
-}
-
-Test(models, cancelling_stops_the_decoder_too_and_the_next_call_works)
-{
-    rig r = rig_open_with("mvp10", "mvp", 4, 1);
-    rrk_passage one = {.text = rrk_text_of("word50")};
-    rrk_rank_options options;
-    rrk_rank_options_init(&options);
-    rrk_status status = RRK_E_CANCELLED;
-    int n_looks = 0;
-    for (; status != RRK_OK; n_looks++) {
-        int left = n_looks;
-        options.cancel = cancel_at;
-        options.cancel_ctx = &left;
-        rrk_hit hit;
-        size_t n = 1;
-        rrk_error err;
-        status = rrk_reranker_rank(r.reranker, rrk_text_of("word30"), &one, 1, &options, &hit, &n, &err);
-        cr_assert(status == RRK_OK || (status == RRK_E_CANCELLED && err.status == RRK_E_CANCELLED), "%s", err.message);
-        cr_assert_lt(n_looks, 100);
-    }
-    /* The call asks, it asks while it waits for the encoder, and so does each of the decoder's two layers. */
-    cr_assert_geq(n_looks, 5, "it was asked %d times only", n_looks);
-    rig_close(&r);
-}
-
-static size_t allocations_left;
-
-static void *failing_malloc(size_t size, void *ctx)
-{
-    return allocations_left-- == 0 ? (allocations_left = 0, NULL) : malloc(size);
-}
-
-static void *failing_realloc(void *ptr, size_t size, void *ctx)
-{
-    return allocations_left-- == 0 ? (allocations_left = 0, NULL) : realloc(ptr, size);
-}
-
-static void plain_free(void *ptr, void *ctx)
-{
-    free(ptr);
-}
-
-static rrk_status open_and_rank(const char *dir, const char *strategy, size_t n_views, rrk_error *err)
-{
-    rrk_encoder_options options;
-    rrk_encoder_options_init(&options);
-    options.n_threads = 1;
-    options.n_views = n_views;
-    rrk_encoder *encoder = NULL;
-    rrk_reranker *reranker = NULL;
-    rrk_status status = rrk_encoder_open(&encoder, dir, &options, err);
-    rrk_reranker_options reranker_options;
-    rrk_reranker_options_init(&reranker_options);
-    reranker_options.encoder = encoder;
-    if (status == RRK_OK)
-        status = rrk_reranker_open(&reranker, strategy, &reranker_options, err);
-    rrk_passage passages[] = {{.text = rrk_text_of("word50")}, {.text = rrk_text_of("word51 word52")}};
-    rrk_hit hits[2];
-    size_t n = 2;
-    if (status == RRK_OK)
-        status = rrk_reranker_rank(reranker, rrk_text_of("word30"), passages, 2, NULL, hits, &n, err);
-    rrk_reranker_close(reranker);
-    rrk_encoder_close(encoder);
-    return status;
-}
-
-/* Each of the first few, then sparser and sparser. */
-Test(models, failing_allocations_are_clean_errors)
-{
-    static const size_t SOME[] = {0, 2, 4};
-    for (size_t i = 0; i < RRK_COUNT(SOME); i++) {
-        size_t m = SOME[i];
-        rig r = rig_write(MODELS[m].shape);
-        rrk_set_allocator(&(rrk_allocator){failing_malloc, failing_realloc, plain_free, NULL});
-        rrk_status status = RRK_E_NOMEM;
-        for (size_t n_good = 0; status != RRK_OK; n_good = n_good < 20 ? n_good + 1 : n_good + 1 + n_good / 24) {
-            cr_assert_lt(n_good, 1000000);
-            allocations_left = n_good;
-            rrk_error err = {0};
-            status = open_and_rank(r.f.dir, MODELS[m].strategy, MODELS[m].n_views, &err);
-            cr_assert(status == RRK_OK || status == RRK_E_NOMEM, "after %zu: %s", n_good, err.message);
-        }
-        rrk_set_allocator(NULL);
-        folder_remove(&r.f);
-    }
 }

@@ -9,17 +9,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static rrk_reranker *open_with(const char *strategy, rrk_encoder *encoder)
-{
-    rrk_reranker_options options;
-    rrk_reranker_options_init(&options);
-    options.encoder = encoder;
-    rrk_reranker *reranker = NULL;
-    rrk_error err;
-    cr_assert_eq(rrk_reranker_open(&reranker, strategy, &options, &err), RRK_OK, "%s", err.message);
-    return reranker;
-}
-
 static rrk_passage passage(const char *text)
 {
     return (rrk_passage){.text = rrk_text_of(text)};
@@ -28,7 +17,7 @@ static rrk_passage passage(const char *text)
 Test(rank, orders_by_score_and_keeps_the_input_order_among_equals)
 {
     rrk_encoder encoder = fake_encoder(RRK_HEAD_CROSS, 64);
-    rrk_reranker *reranker = open_with("cross", &encoder);
+    rrk_reranker *reranker = fake_reranker("cross", &encoder);
     rrk_passage passages[] = {passage("red stone"), passage("blue sky and sea"), passage("green leaf"),
                               passage("blue blue sky"), passage("grey wall")};
     rrk_hit hits[5];
@@ -47,7 +36,7 @@ Test(rank, orders_by_score_and_keeps_the_input_order_among_equals)
 Test(rank, gives_no_more_hits_than_top_n_or_the_capacity)
 {
     rrk_encoder encoder = fake_encoder(RRK_HEAD_CROSS, 64);
-    rrk_reranker *reranker = open_with("cross", &encoder);
+    rrk_reranker *reranker = fake_reranker("cross", &encoder);
     rrk_passage passages[] = {passage("a"), passage("b"), passage("c")};
     static const size_t ROWS[][3] = {/* top_n, capacity, want */ {0, 3, 3}, {2, 3, 2}, {0, 1, 1}, {9, 3, 3}, {2, 0, 0}};
     for (size_t i = 0; i < RRK_COUNT(ROWS); i++) {
@@ -67,7 +56,7 @@ Test(rank, gives_no_more_hits_than_top_n_or_the_capacity)
 Test(rank, no_passages_give_no_hits_and_no_work)
 {
     rrk_encoder encoder = fake_encoder(RRK_HEAD_CROSS, 64);
-    rrk_reranker *reranker = open_with("cross", &encoder);
+    rrk_reranker *reranker = fake_reranker("cross", &encoder);
     size_t n = 0;
     cr_assert_eq(rrk_reranker_rank(reranker, rrk_text_of("q"), NULL, 0, NULL, NULL, &n, NULL), RRK_OK);
     cr_assert_eq(n, 0);
@@ -80,7 +69,7 @@ Test(rank, joins_title_and_text_for_both_strategies)
     static const char *const STRATEGIES[] = {"cross", "embedding"};
     for (int s = 0; s < 2; s++) {
         rrk_encoder encoder = fake_encoder(s ? RRK_HEAD_EMBEDDING : RRK_HEAD_CROSS, 64);
-        rrk_reranker *reranker = open_with(STRATEGIES[s], &encoder);
+        rrk_reranker *reranker = fake_reranker(STRATEGIES[s], &encoder);
         rrk_passage passages[] = {passage("w2 w3"), {.title = rrk_text_of("w1"), .text = rrk_text_of("w2")}};
         rrk_hit hits[2];
         size_t n = 2;
@@ -93,7 +82,7 @@ Test(rank, joins_title_and_text_for_both_strategies)
 
 static rrk_status rank_one(rrk_encoder *encoder, const char *query, const char *text, rrk_error *err)
 {
-    rrk_reranker *reranker = open_with("cross", encoder);
+    rrk_reranker *reranker = fake_reranker("cross", encoder);
     rrk_passage one = passage(text);
     rrk_hit hit;
     size_t n = 1;
@@ -133,7 +122,7 @@ Test(rank, the_shortest_row_of_a_pair_holds_a_token_of_each)
 Test(rank, a_long_query_leaves_room_for_the_passage)
 {
     rrk_encoder encoder = fake_encoder(RRK_HEAD_CROSS, 13);
-    rrk_reranker *reranker = open_with("cross", &encoder);
+    rrk_reranker *reranker = fake_reranker("cross", &encoder);
     char *query = fake_words(0, 100), *text = fake_words(0, 100);
     rrk_passage one = passage(text);
     rrk_hit hit;
@@ -160,7 +149,7 @@ Test(rank, chunking_finds_what_truncation_misses)
     static const char *const STRATEGIES[] = {"cross", "embedding"};
     for (int s = 0; s < 2; s++) {
         rrk_encoder encoder = fake_encoder(s ? RRK_HEAD_EMBEDDING : RRK_HEAD_CROSS, 20);
-        rrk_reranker *reranker = open_with(STRATEGIES[s], &encoder);
+        rrk_reranker *reranker = fake_reranker(STRATEGIES[s], &encoder);
         char *late = fake_words(1, 100); /* w100 comes last */
         rrk_passage passages[] = {passage(late), passage("w200")};
         rrk_rank_options options;
@@ -188,7 +177,7 @@ Test(rank, a_passage_of_ten_megabytes_costs_the_rows_that_are_read_of_it)
 {
     enum { N_BYTES = 10 << 20 };
     rrk_encoder encoder = fake_encoder(RRK_HEAD_CROSS, 64);
-    rrk_reranker *reranker = open_with("cross", &encoder);
+    rrk_reranker *reranker = fake_reranker("cross", &encoder);
     char *text = malloc(N_BYTES);
     for (size_t i = 0; i < N_BYTES; i++)
         text[i] = i % 2 ? ' ' : 'a';
@@ -213,7 +202,7 @@ Test(rank, prompts_are_part_of_the_rows_but_not_of_the_caps)
     rrk_encoder encoder = fake_encoder(RRK_HEAD_EMBEDDING, 10);
     encoder.query_prompt = "query: ";
     encoder.passage_prompt = "the passage: ";
-    rrk_reranker *reranker = open_with("embedding", &encoder);
+    rrk_reranker *reranker = fake_reranker("embedding", &encoder);
     char *text = fake_words(0, 50);
     rrk_passage one = passage(text);
     rrk_hit hit;
@@ -244,7 +233,7 @@ static const struct {
 Test(rank, refuses_bad_texts_by_name)
 {
     rrk_encoder encoder = fake_encoder(RRK_HEAD_CROSS, 64);
-    rrk_reranker *reranker = open_with("cross", &encoder);
+    rrk_reranker *reranker = fake_reranker("cross", &encoder);
     for (size_t i = 0; i < RRK_COUNT(BAD); i++) {
         rrk_passage passages[] = {passage("fine"), {.text = {BAD[i].text, BAD[i].text_len}}};
         rrk_hit hits[2];
@@ -261,7 +250,7 @@ Test(rank, refuses_bad_texts_by_name)
 Test(rank, takes_the_limit_of_passages_and_not_one_more)
 {
     rrk_encoder encoder = fake_encoder(RRK_HEAD_CROSS, 64);
-    rrk_reranker *reranker = open_with("cross", &encoder);
+    rrk_reranker *reranker = fake_reranker("cross", &encoder);
     rrk_passage *passages = calloc(RRK_RERANK_MAX_PASSAGES + 1, sizeof *passages);
     for (size_t i = 0; i <= RRK_RERANK_MAX_PASSAGES; i++)
         passages[i] = passage("text");
@@ -280,7 +269,7 @@ Test(rank, takes_the_limit_of_passages_and_not_one_more)
 Test(rank, refuses_options_out_of_range)
 {
     rrk_encoder encoder = fake_encoder(RRK_HEAD_CROSS, 64);
-    rrk_reranker *reranker = open_with("cross", &encoder);
+    rrk_reranker *reranker = fake_reranker("cross", &encoder);
     rrk_passage one = passage("text");
     static const char *const MESSAGES[] = {"timeout_ms", "long_passage", "max_chunks"};
     for (int i = 0; i < 3; i++) {
@@ -301,7 +290,7 @@ Test(rank, refuses_options_out_of_range)
 Test(rank, an_older_callers_options_keep_the_defaults_of_what_they_lack)
 {
     rrk_encoder encoder = fake_encoder(RRK_HEAD_CROSS, 64);
-    rrk_reranker *reranker = open_with("cross", &encoder);
+    rrk_reranker *reranker = fake_reranker("cross", &encoder);
     rrk_passage passages[] = {passage("a"), passage("b")};
     rrk_rank_options options;
     memset(&options, 0xff, sizeof options);
@@ -324,7 +313,7 @@ static int64_t fake_now(void)
 Test(rank, stops_at_the_deadline)
 {
     rrk_encoder encoder = fake_encoder(RRK_HEAD_CROSS, 64);
-    rrk_reranker *reranker = open_with("cross", &encoder);
+    rrk_reranker *reranker = fake_reranker("cross", &encoder);
     rrk_passage one = passage("text");
     rrk_rank_options options;
     rrk_rank_options_init(&options);
@@ -352,7 +341,7 @@ static int cancel_at_second_look(void *ctx)
 Test(rank, stops_when_the_caller_cancels)
 {
     rrk_encoder encoder = fake_encoder(RRK_HEAD_CROSS, 64);
-    rrk_reranker *reranker = open_with("cross", &encoder);
+    rrk_reranker *reranker = fake_reranker("cross", &encoder);
     rrk_passage one = passage("text");
     int looks = 0;
     rrk_rank_options options;
@@ -371,7 +360,7 @@ Test(rank, hands_on_the_encoders_failure_and_works_again_after_it)
 {
     rrk_encoder encoder = fake_encoder(RRK_HEAD_CROSS, 64);
     encoder.fail_call = 1;
-    rrk_reranker *reranker = open_with("cross", &encoder);
+    rrk_reranker *reranker = fake_reranker("cross", &encoder);
     rrk_passage one = passage("text");
     rrk_hit hit;
     size_t n = 1;
@@ -390,7 +379,7 @@ Test(rank, a_score_that_is_no_number_is_an_error_that_names_the_passage)
     for (int s = 0; s < 2; s++) {
         rrk_encoder encoder = fake_encoder(s ? RRK_HEAD_EMBEDDING : RRK_HEAD_CROSS, 6);
         encoder.nan_id = 107;
-        rrk_reranker *reranker = open_with(STRATEGIES[s], &encoder);
+        rrk_reranker *reranker = fake_reranker(STRATEGIES[s], &encoder);
         rrk_passage passages[] = {passage("w1"), passage("w7 w8 w9 w10 w11 w12 w13 w14")};
         rrk_rank_options options;
         rrk_rank_options_init(&options);
@@ -427,7 +416,7 @@ Test(rank, opening_names_what_is_wrong)
 Test(rank, a_handle_that_crossed_a_fork_says_so)
 {
     rrk_encoder encoder = fake_encoder(RRK_HEAD_CROSS, 64);
-    rrk_reranker *reranker = open_with("cross", &encoder);
+    rrk_reranker *reranker = fake_reranker("cross", &encoder);
     rrk_passage one = passage("text");
     pid_t child = fork();
     if (child == 0) {

@@ -10,17 +10,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-static rrk_reranker *open_with(const char *strategy, rrk_encoder *encoder)
-{
-    rrk_reranker_options options;
-    rrk_reranker_options_init(&options);
-    options.encoder = encoder;
-    rrk_reranker *reranker = NULL;
-    rrk_error err;
-    cr_assert_eq(rrk_reranker_open(&reranker, strategy, &options, &err), RRK_OK, "%s", err.message);
-    return reranker;
-}
-
 static rrk_passage passage(const char *text)
 {
     return (rrk_passage){.text = rrk_text_of(text)};
@@ -58,7 +47,7 @@ Test(views, rows_on_t5_begin_with_the_views)
 {
     rrk_encoder encoder = fake_encoder(RRK_HEAD_VIEWS, 64);
     encoder.is_t5 = true;
-    rrk_reranker *reranker = open_with("mvp", &encoder);
+    rrk_reranker *reranker = fake_reranker("mvp", &encoder);
     rank_one(reranker, "w1 w2", "w3 w4", NULL);
     int32_t special[] = {FAKE_FIRST_VIEW, FAKE_FIRST_VIEW + 1, FAKE_SEP};
     expect_row(&encoder, special, "_ _ | Query: w1 w2 | Context: w3 w4 _");
@@ -69,7 +58,7 @@ Test(views, rows_on_t5_begin_with_the_views)
 Test(views, rows_on_bert_are_pairs_with_the_views_behind_cls)
 {
     rrk_encoder encoder = fake_encoder(RRK_HEAD_VIEWS, 200);
-    rrk_reranker *reranker = open_with("mvp", &encoder);
+    rrk_reranker *reranker = fake_reranker("mvp", &encoder);
     rank_one(reranker, "w1 w2", "w3 w4", NULL);
     int32_t special[] = {FAKE_CLS, FAKE_FIRST_VIEW, FAKE_FIRST_VIEW + 1, FAKE_SEP, FAKE_SEP};
     expect_row(&encoder, special, "_ _ _ w1 w2 _ w3 w4 _");
@@ -86,13 +75,13 @@ Test(views, monot5_keeps_what_follows_a_passage_that_is_cut)
 {
     rrk_encoder encoder = fake_encoder(RRK_HEAD_SEQ2SEQ, 12);
     encoder.is_t5 = true;
-    rrk_reranker *reranker = open_with("monot5", &encoder);
+    rrk_reranker *reranker = fake_reranker("monot5", &encoder);
     char *words = fake_words(0, 50);
     rank_one(reranker, "w70", words, NULL);
     int32_t special[] = {FAKE_SEP};
     expect_row(&encoder, special, "Query: w70 Document: w0 w1 w2 w3 w4 w5 w6 Relevant: _");
     rrk_reranker_close(reranker);
-    reranker = open_with("rankt5", &encoder);
+    reranker = fake_reranker("rankt5", &encoder);
     rank_one(reranker, "w70", words, NULL);
     expect_row(&encoder, special, "Query: w70 Document: w0 w1 w2 w3 w4 w5 w6 w7 _");
     rrk_reranker_close(reranker);
@@ -104,7 +93,7 @@ Test(views, monot5_is_the_log_probability_of_true_and_rankt5_a_logit)
 {
     rrk_encoder encoder = fake_encoder(RRK_HEAD_SEQ2SEQ, 64);
     encoder.is_t5 = true;
-    rrk_reranker *monot5 = open_with("monot5", &encoder), *rankt5 = open_with("rankt5", &encoder);
+    rrk_reranker *monot5 = fake_reranker("monot5", &encoder), *rankt5 = fake_reranker("rankt5", &encoder);
     cr_assert_float_eq(rank_one(monot5, "w1", "w2 w2 w0", NULL), log(exp(2) / (exp(2) + exp(1))), 1e-9);
     cr_assert_float_eq(rank_one(monot5, "w1", "w0 w0 w0 w0", NULL), log(1 / (1 + exp(4))), 1e-9);
     cr_assert_float_eq(rank_one(rankt5, "w0", "w1 w1 w2", NULL), 2, 1e-9);
@@ -118,7 +107,7 @@ Test(views, a_vocabulary_without_the_answers_is_refused_by_name)
     rrk_encoder encoder = fake_encoder(RRK_HEAD_SEQ2SEQ, 64);
     encoder.is_t5 = encoder.lacks_answers = true;
     for (size_t s = 0; s < 2; s++) {
-        rrk_reranker *reranker = open_with(STRATEGIES[s][0], &encoder);
+        rrk_reranker *reranker = fake_reranker(STRATEGIES[s][0], &encoder);
         rrk_passage one = passage("w1");
         rrk_hit hit;
         size_t n = 1;
@@ -158,7 +147,7 @@ static void fill_passages(rrk_passage passages[N_TEXTS])
 Test(views, a_score_is_the_mean_of_its_views)
 {
     rrk_encoder encoder = fake_encoder(RRK_HEAD_VIEWS, 64);
-    rrk_reranker *reranker = open_with("mvp", &encoder);
+    rrk_reranker *reranker = fake_reranker("mvp", &encoder);
     rrk_passage passages[N_TEXTS];
     fill_passages(passages);
     rrk_hit hits[N_TEXTS], told[N_TEXTS];
@@ -199,7 +188,7 @@ Test(views, cosines_are_of_the_anchors)
     } CASES[] = {{"w60", 0} /* 160: buckets 0 and 16 */, {"w28", 1} /* 128: 0 and 0 */};
     rrk_encoder encoder = fake_encoder(RRK_HEAD_VIEWS, 64);
     encoder.is_t5 = true;
-    rrk_reranker *reranker = open_with("mvp", &encoder);
+    rrk_reranker *reranker = fake_reranker("mvp", &encoder);
     for (size_t c = 0; c < RRK_COUNT(CASES); c++) {
         double scores[FAKE_VIEWS], cosines[FAKE_VIEWS * FAKE_VIEWS];
         rrk_views views = {sizeof views, FAKE_VIEWS, scores, cosines};
@@ -218,7 +207,7 @@ Test(views, cosines_are_of_the_anchors)
 Test(views, are_told_by_mvp_alone_and_to_who_knows_how_many_there_are)
 {
     rrk_encoder encoder = fake_encoder(RRK_HEAD_VIEWS, 64);
-    rrk_reranker *reranker = open_with("mvp", &encoder);
+    rrk_reranker *reranker = fake_reranker("mvp", &encoder);
     rrk_passage passages[N_TEXTS];
     fill_passages(passages);
     double scores[N_TEXTS * (FAKE_VIEWS + 1)];
@@ -242,7 +231,7 @@ Test(views, are_told_by_mvp_alone_and_to_who_knows_how_many_there_are)
     }
     rrk_reranker_close(reranker);
     encoder = fake_encoder(RRK_HEAD_CROSS, 64);
-    reranker = open_with("cross", &encoder);
+    reranker = fake_reranker("cross", &encoder);
     cr_assert_eq(ASK(N_TEXTS, &views), RRK_E_UNSUPPORTED);
     cr_assert(strstr(err.message, "strategy 'cross' has no views"), "%s", err.message);
 #undef ASK
@@ -252,7 +241,7 @@ Test(views, are_told_by_mvp_alone_and_to_who_knows_how_many_there_are)
 Test(views, chunks_take_part_as_chunks_and_the_best_one_speaks)
 {
     rrk_encoder encoder = fake_encoder(RRK_HEAD_VIEWS, 16);
-    rrk_reranker *reranker = open_with("mvp", &encoder);
+    rrk_reranker *reranker = fake_reranker("mvp", &encoder);
     /* 16 tokens a row, 6 of them for [CLS], views, query and [SEP]: the long passage is three chunks of ten. */
     char *words = fake_words(0, 30);
     rrk_passage passages[] = {passage(words), passage("w3 w4")};
@@ -278,7 +267,7 @@ Test(views, many_lists_have_an_anchor_each_and_the_scores_of_single_calls)
 {
     enum { N = 7 };
     rrk_encoder encoder = fake_encoder(RRK_HEAD_VIEWS, 64);
-    rrk_reranker *reranker = open_with("mvp", &encoder);
+    rrk_reranker *reranker = fake_reranker("mvp", &encoder);
     rrk_passage passages[N_TEXTS];
     rrk_hit hits[N][N_TEXTS];
     rrk_rank_request requests[N];
@@ -311,7 +300,7 @@ Test(views, a_nan_names_its_passage)
 {
     rrk_encoder encoder = fake_encoder(RRK_HEAD_VIEWS, 64);
     encoder.nan_id = 199;
-    rrk_reranker *reranker = open_with("mvp", &encoder);
+    rrk_reranker *reranker = fake_reranker("mvp", &encoder);
     rrk_passage passages[] = {passage("w1"), passage("w99")};
     rrk_hit hits[2];
     size_t n = 2;

@@ -62,6 +62,7 @@ static rrk_status describe_kind(const enc_config *c, base_buf *out, rrk_error *e
                             t5->max_distance, t5->start_id, t5->is_gated, t5->is_tied));
     RRK_TRY(base_buf_printf(out, err, "mvp %u %a %d %d %u %a\n", mvp->n_decoder_layers, (double)mvp->score_scale,
                             mvp->is_block, mvp->shares_keys, mvp->view_from, (double)mvp->cosine_scale));
+    RRK_TRY(base_buf_printf(out, err, "maxsim %a %u\n", (double)mvp->maxsim_scale, mvp->maxsim_layer));
     return base_buf_printf(out, err, "calibration %d %a %a\n", c->calibration.is_known, c->calibration.slope,
                            c->calibration.intercept);
 }

@@ -1,4 +1,6 @@
 /* A model's fingerprint over whole tiny models: what it depends on and what not. */
+#include "base/macros.h"
+#include "tests/encoder/tiny_block.h"
 #include "tests/encoder/tiny_model.h"
 #include <rrk/encoder.h>
 
@@ -69,4 +71,20 @@ Test(fingerprint, changes_with_what_the_caller_asks_for)
     /* Where int8 would gain nothing it is f32 that runs, and f32 that the fingerprint says. */
     cr_assert_eq(strcmp(usual.fingerprint, packed.fingerprint) == 0, packed.dtype == RRK_DTYPE_F32);
     folder_remove(&f);
+}
+
+Test(fingerprint, changes_with_what_a_block_adds_to_its_scores)
+{
+    static const char *const MORE[] = {"", ",\"mvp_cosine_scale\":3", ",\"mvp_maxsim_scale\":3",
+                                       ",\"mvp_maxsim_scale\":3,\"mvp_maxsim_layer\":1"};
+    rrk_encoder_info infos[RRK_COUNT(MORE)];
+    rrk_encoder_options options = plain();
+    for (size_t i = 0; i < RRK_COUNT(MORE); i++) {
+        folder f = folder_new();
+        block_write(&f, &BLOCK_SHAPES[0], NULL, MORE[i]);
+        infos[i] = info_of(&f, &options);
+        folder_remove(&f);
+        for (size_t j = 0; j < i; j++)
+            cr_assert_str_neq(infos[i].fingerprint, infos[j].fingerprint, "'%s' and '%s'", MORE[i], MORE[j]);
+    }
 }
